@@ -71,6 +71,11 @@ class RunDescription(_Body):
         task_failure: Why the last attempt of that workflow task failed.
         paused: Since when, by whom and why it is paused, in a sentence; absent if it is not.
         rerun_of: The run that it repeats, if an operator started it anew.
+        problems: What Temporal reports of it (the search attribute ``TemporalReportedProblems``).
+        task_queue: The task queue of its workflow tasks.
+        build: The version of the code that it belongs to; absent if it has none, or none yet.
+        polling: The versions whose workers have polled that queue within the last minute, empty for a worker without
+            version; absent if the run is not open, and from services before 0.2.
     """
 
     workflow_id: str
@@ -80,6 +85,10 @@ class RunDescription(_Body):
     task_failure: str | None = None
     paused: str | None = None
     rerun_of: str | None = None
+    problems: tuple[str, ...] = ()
+    task_queue: str | None = None
+    build: str | None = None
+    polling: tuple[str, ...] | None = None
 
 
 class RunSearch(_Body):

@@ -1,7 +1,7 @@
 """A worker deployment at Temporal: its versions, and the one on which new runs start."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.values.version_request import CodeVersion, State, former_build
-from perdure.versions.task_queue import describe_task_queue
+from perdure.versions.task_queue import lately_polled
 
 __all__ = ["Routing", "WorkerDeployment"]
 
@@ -26,8 +26,6 @@ _STATES: Final[dict[int, State]] = {
     WorkerDeploymentVersionStatus.WORKER_DEPLOYMENT_VERSION_STATUS_DRAINING: "draining",
     WorkerDeploymentVersionStatus.WORKER_DEPLOYMENT_VERSION_STATUS_DRAINED: "drained",
 }
-_POLLED_LATELY: Final = timedelta(seconds=70)
-"""A worker polls anew at least each minute (temporalio's long poll), and Temporal lists it for five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +99,8 @@ class WorkerDeployment:
         Raises:
             RPCError: Temporal does not answer.
         """
-        pollers = (await describe_task_queue(self._client, self._queue, retry=True)).pollers
-        since = datetime.now(UTC) - _POLLED_LATELY
-        return {
-            poller.deployment_options.build_id
-            for poller in pollers
-            if poller.deployment_options.deployment_name == self.name
-            and poller.last_access_time.ToDatetime(UTC) >= since
-        }
+        polled = await lately_polled(self._client, self._queue)
+        return {build for deployment, build in polled if deployment == self.name}
 
     async def set_current(self, build: str, *, by: str, token: bytes = b"") -> None:
         """Let new runs start on a build.

@@ -28,7 +28,7 @@ from perdure.contracts import (
 from perdure.contracts.outcomes import EventOutcome, EventRun, EventState, RefusedEvent
 from perdure.errors import InvalidMessage
 
-__all__ = ["event_outcome"]
+__all__ = ["event_commands", "event_outcome"]
 
 Command = StartWorkflow | SignalWorkflow
 RunsBefore = Callable[[Event], Awaitable[list[str]]]
@@ -61,7 +61,7 @@ async def event_outcome(
     verdicts = await event_verdicts(bus, message)
     firsts = [await _as_the_first(bus, verdict) for verdict in verdicts.routes]
     known = replace(verdicts, routes=tuple(verdict for verdict, _ in firsts))
-    commands = await _commands(bus, message)
+    commands = await event_commands(bus, message)
     refused = await _dead_letter(bus, message, commands, backfilled={it.route for it in known.routes if it.backfill})
     effective = await _effective(commands, ledger)
     runs = [await _run(bus, command) for command in effective]
@@ -128,11 +128,15 @@ async def _as_the_first(bus: Bus, verdict: RouteVerdict) -> tuple[RouteVerdict, 
         first = verdict.model_copy(update={"workflow_id": first.workflow_id})
     if first.workflow_id is not None and await bus.last(f"progress.*.{to_token(first.workflow_id)}"):
         return first, None
-    return first, await _dead_letter(bus, message, await _commands(bus, message))
+    return first, await _dead_letter(bus, message, await event_commands(bus, message))
 
 
-async def _commands(bus: Bus, message: StoredMessage) -> dict[int, Command]:
-    """Return the commands of an event by their sequence."""
+async def event_commands(bus: Bus, message: StoredMessage) -> dict[int, Command]:
+    """Return the commands of a stored event by their sequence, as far as they are among the next 4,096.
+
+    Raises:
+        Unavailable: NATS does not answer.
+    """
     found: dict[int, Command] = {}
     oldest = await bus.first_since("commands.>", message.stored_at - _SKEW)
     if oldest is None:

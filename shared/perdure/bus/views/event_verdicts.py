@@ -12,7 +12,9 @@ from perdure.bus.port import Bus, StoredMessage
 from perdure.contracts import EventVerdict, RouteVerdict, last_words, verdict_subject
 from perdure.errors import InvalidMessage
 
-__all__ = ["RouteVerdicts", "event_verdicts"]
+__all__ = ["RouteVerdicts", "event_verdicts", "verdict_messages"]
+
+Found = tuple[StoredMessage, EventVerdict]
 
 _SKEW: Final = timedelta(seconds=1)  # between the clocks of the servers that lead two streams
 _BACKFILLS: Final = "admin.backfill.*"
@@ -43,12 +45,31 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
     Raises:
         Unavailable: NATS does not answer.
     """
+    messages = await verdict_messages(bus, message)
+    found = [verdict for _, verdict in messages]
+    first = [verdict for verdict in found if not verdict.change]
+    routes = _last_words(found)
+    return RouteVerdicts(
+        routes,
+        is_whole=bool(first) and not any(it.unreported for it in first),
+        is_refused=any(it.refused for it in first) and not any(it.backfill for it in routes),
+        stored_at=messages[-1][0].stored_at if messages else None,
+    )
+
+
+async def verdict_messages(bus: Bus, message: StoredMessage) -> list[Found]:
+    """Return the verdicts on a stored event with the messages that hold them, in order of storage.
+
+    They are as complete as those of ``event_verdicts``.
+
+    Raises:
+        Unavailable: NATS does not answer.
+    """
     subject = verdict_subject(message.raw.subject.removeprefix(PREFIX))
     oldest = await bus.first_since(subject, message.stored_at - _SKEW)
     if oldest is None:
-        return RouteVerdicts()
-    found: list[EventVerdict] = []
-    newest = None
+        return []
+    found: list[Found] = []
     backfill = await bus.last(_BACKFILLS)
     may_be_backfilled = backfill is not None and backfill.stored_at > message.stored_at - _SKEW
     end = oldest.sequence + _SEARCHED
@@ -58,18 +79,10 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
                 continue
             verdict = await _verdict(bus, it.sequence)
             if verdict is not None and verdict.stream_sequence == message.sequence:
-                found.append(verdict)
-                newest = it.stored_at
-            if not may_be_backfilled and _is_final(found):
+                found.append((it, verdict))
+            if not may_be_backfilled and _is_final([known for _, known in found]):
                 break
-    first = [verdict for verdict in found if not verdict.change]
-    routes = _last_words(found)
-    return RouteVerdicts(
-        routes,
-        is_whole=bool(first) and not any(it.unreported for it in first),
-        is_refused=any(it.refused for it in first) and not any(it.backfill for it in routes),
-        stored_at=newest,
-    )
+    return found
 
 
 def _is_final(found: Sequence[EventVerdict]) -> bool:

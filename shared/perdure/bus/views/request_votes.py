@@ -9,7 +9,7 @@ from perdure.bus.port import Bus, StoredMessage
 from perdure.contracts import ApprovalRequested, Decision, Receipt, to_token
 from perdure.contracts.instant import Instant
 
-__all__ = ["CastVote", "votes_on"]
+__all__ = ["CastVote", "decision_in", "votes_on"]
 
 
 class CastVote(BaseModel):
@@ -47,7 +47,7 @@ async def votes_on(bus: Bus, request: ApprovalRequested) -> list[CastVote]:
     accepted = {it.decision_id for it in judged if isinstance(it, Receipt) and it.accepted}
     votes: dict[str, CastVote] = {}
     async for message in bus.read(f"decisions.{to_token(request.workflow_id)}"):
-        decision = _decision(message, request.workflow_id)
+        decision = decision_in(message, request.workflow_id)
         if decision is None or decision.message_id not in accepted or decision.digest != request.digest:
             continue
         accepted.discard(decision.message_id)  # a replay of it does not count again
@@ -63,7 +63,7 @@ async def votes_on(bus: Bus, request: ApprovalRequested) -> list[CastVote]:
     return list(votes.values())
 
 
-def _decision(message: StoredMessage, workflow_id: str) -> Decision | None:
+def decision_in(message: StoredMessage, workflow_id: str) -> Decision | None:
     """Return the decision that a message holds, or None: anybody with a bot's key may publish anything there."""
     try:
         return Decision.model_validate({**json.loads(message.raw.body), "workflow_id": workflow_id})

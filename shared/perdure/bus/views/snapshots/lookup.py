@@ -1,0 +1,182 @@
+"""Finds what a text names, and gathers what is known of it."""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from perdure.bus.envelope import decode
+from perdure.bus.port import StoredMessage
+from perdure.bus.views.event_runs import find_event, run_tokens
+from perdure.bus.views.run_codes import runs_with_code
+from perdure.bus.views.run_lookup import ambiguous
+from perdure.bus.views.snapshots.of_dead_letter import dead_letter_at, settlements_of
+from perdure.bus.views.snapshots.of_decision import decision_at, decision_snapshot, find_decision
+from perdure.bus.views.snapshots.of_event import event_snapshot, with_event
+from perdure.bus.views.snapshots.of_run import run_facts, with_people
+from perdure.bus.views.snapshots.people import people_of
+from perdure.bus.views.snapshots.recorded import recorded_snapshot
+from perdure.bus.views.snapshots.sources import AskedSources
+from perdure.contracts import (
+    AboutRequest,
+    Alert,
+    EventReference,
+    EventVerdict,
+    Progress,
+    Receipt,
+    SignalWorkflow,
+    StartWorkflow,
+    from_token,
+    to_token,
+)
+from perdure.errors import InvalidMessage
+from perdure.explain import FactSnapshot
+from perdure.values.run_id import SEPARATOR
+from perdure.values.short_code import run_word, split_request
+
+__all__ = ["snapshot_of"]
+
+_PLACE: Final = re.compile(r"([A-Z]+):(\d{1,19})", re.ASCII)
+_ALL_RUNS: Final = "progress.*.*"
+_EVENTS: Final = 10_000  # the newest, in which the event of a run is looked for: about half a second
+
+
+async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = None) -> FactSnapshot:
+    """Return what is known of the thing that a text names.
+
+    Args:
+        sources: Who is asked.
+        text: ``<stream>:<sequence>`` of a stored message; or the id of a run or its code, of an approval request, of a
+            decision or of an event; else the number of a dead letter; else a unique beginning of a run id; else the id
+            of an event or run in the audit record. The first that fits counts, in this order.
+        route: A route that should have taken the event; then only an event is looked for.
+
+    Raises:
+        Ambiguous: Several runs begin with the text.
+    """
+    if place := _PLACE.fullmatch(text):
+        found = await _at_place(sources, text, place[1], int(place[2]))
+    elif route is not None:
+        found = await _event(sources, text) or await recorded_snapshot(sources, text)
+    else:
+        found = await _named(sources, text)
+    if found is None or (route is not None and found.about != "event"):
+        found = FactSnapshot(text, "nothing")
+    snapshot = replace(found, route=route)
+    if any(run.description is None or run.description.polling == () for run in snapshot.runs):
+        snapshot = replace(snapshot, broken_code=await sources.broken_code())
+    return replace(snapshot, silent=tuple(sorted(sources.silent)))
+
+
+async def _named(sources: AskedSources, text: str) -> FactSnapshot | None:
+    if await sources.newest("PROGRESS", f"progress.*.{to_token(text)}"):
+        return await _run(sources, text, text)
+    coded = await sources.ask("PROGRESS", runs_with_code(sources.bus, text, subjects=_ALL_RUNS), [])
+    if coded:
+        return await _run(sources, text, coded[0])
+    for find in (_request, find_decision, _event, _dead_letter, _run_to_begin, _beginning, recorded_snapshot):
+        if (found := await find(sources, text)) is not None:
+            return found
+    return None
+
+
+async def _at_place(sources: AskedSources, text: str, stream: str, sequence: int) -> FactSnapshot | None:
+    if stream == "DLQ":
+        return await _dead_letter(sources, str(sequence))
+    message = await sources.ask(stream, sources.bus.get(stream, sequence), None)
+    if message is None:
+        return None
+    if stream == "EVENTS":
+        return await event_snapshot(sources, text, message)
+    if stream == "DECISIONS":
+        decision = decision_at(message)
+        if decision is None:
+            return None
+        it = decision.message
+        return await decision_snapshot(sources, text, it.request_id, it.message_id, decision)
+    return await _about(sources, text, message)
+
+
+async def _about(sources: AskedSources, text: str, message: StoredMessage) -> FactSnapshot | None:
+    """Return what is known of the event, run, request or decision that a message is about."""
+    try:
+        found = decode(message.raw)
+    except InvalidMessage:
+        return None
+    snapshot = None
+    match found:
+        case EventVerdict(stream_sequence=sequence) | StartWorkflow(event=EventReference(stream_sequence=sequence)):
+            snapshot = await _at_place(sources, text, "EVENTS", sequence)
+        case SignalWorkflow(event=event):
+            snapshot = await _at_place(sources, text, "EVENTS", event.stream_sequence)
+        case AboutRequest(request_id=request_id):
+            snapshot = await _request(sources, request_id)
+        case Progress(workflow_id=run) | Alert(workflow_id=run):
+            snapshot = await _run(sources, text, run)
+        case Receipt(request_id=request_id, decision_id=decision_id):
+            snapshot = await decision_snapshot(sources, text, request_id, decision_id)
+    return snapshot if snapshot is None else replace(snapshot, asked=text)
+
+
+async def _run(sources: AskedSources, text: str, workflow_id: str) -> FactSnapshot:
+    run = await run_facts(sources, workflow_id)
+    snapshot = await with_people(sources, FactSnapshot(text, "run", runs=(run,)))
+    event_id = None if run.last is None else run.last.message.event_id
+    message = None if event_id is None else await _find(sources, event_id, most=_EVENTS)
+    return snapshot if message is None else await with_event(sources, snapshot, message)
+
+
+async def _request(sources: AskedSources, text: str) -> FactSnapshot | None:
+    name, number = split_request(text)
+    if not name:
+        return None
+    coded = await sources.ask("APPROVALS", runs_with_code(sources.bus, name, subjects="approvals.requested.*.*"), [])
+    for run in (name, *coded):
+        snapshot = await people_of(sources, FactSnapshot(text, "request"), run, only=f"{run}.{number}")
+        if snapshot.requests:
+            newest = replace(snapshot, requests=snapshot.requests[-1:])
+            return replace(newest, runs=(await run_facts(sources, run),))
+    return None
+
+
+async def _event(sources: AskedSources, text: str) -> FactSnapshot | None:
+    message = await _find(sources, text)
+    return None if message is None else await event_snapshot(sources, text, message)
+
+
+async def _find(sources: AskedSources, event_id: str, *, most: int = 50_000) -> StoredMessage | None:
+    return await sources.search("EVENTS", find_event(sources.bus, event_id, most=most), None)
+
+
+async def _dead_letter(sources: AskedSources, text: str) -> FactSnapshot | None:
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    number = int(text)
+    found = await dead_letter_at(sources, number)
+    acts = () if found is not None else await settlements_of(sources, number=number)
+    if found is None and not acts:
+        return None
+    snapshot = FactSnapshot(text, "dead_letter", dead_letters=() if found is None else (found,), settlements=acts)
+    original = found.message if found is not None else acts[-1].message
+    if original.stream != "EVENTS":
+        return snapshot
+    message = await sources.ask("EVENTS", sources.bus.get("EVENTS", original.stream_sequence), None)
+    return snapshot if message is None else await with_event(sources, snapshot, message)
+
+
+async def _run_to_begin(sources: AskedSources, text: str) -> FactSnapshot | None:
+    """Return what is known of the event of a run that has not begun: its default id, ``<route>~<event>~<mark>``."""
+    _, _, rest = text.partition(SEPARATOR)
+    for event_id in dict.fromkeys((rest.rpartition(SEPARATOR)[0], rest)):
+        found = await _event(sources, event_id) if event_id else None
+        if found is not None and any(it.message.workflow_id == text for it in found.words):
+            return replace(found, asked=text)
+    return None
+
+
+async def _beginning(sources: AskedSources, text: str) -> FactSnapshot | None:
+    """Return what is known of the only run whose id begins with a text."""
+    subjects = await sources.ask("PROGRESS", sources.bus.count_by_subject(_ALL_RUNS), {})
+    runs = sorted({from_token(token) for token in run_tokens(subjects) if token.startswith(to_token(text))})
+    if len(runs) > 1:
+        raise ambiguous(f"{text} begins the ids of", "runs", [run_word(run) for run in runs])
+    return await _run(sources, text, runs[0]) if runs else None

@@ -1,0 +1,100 @@
+"""``perdure explain``: what became of something, why, and what to do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.exit_codes import NOT_FOUND, UNREACHABLE
+from perdure.cli.output import cell, console, facts_text
+from perdure.values.printable import one_line
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from perdure.explain import Explanation, Sentence
+
+__all__ = ["register"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 explained, 4 nothing has this id, 75 what would know it does not answer. "
+    "Example: perdure explain --why-not Orders EVENTS:42"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog=_EXIT_CODES)
+    def explain(
+        what: Annotated[
+            str,
+            typer.Argument(
+                metavar="WHAT",
+                help="An event, run, request or decision id, a dead letter's number, or STREAM:SEQUENCE.",
+                show_default=False,
+            ),
+        ],
+        why_not: Annotated[
+            str | None, typer.Option(metavar="ROUTE", help="Why this route did not take the event WHAT.")
+        ] = None,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Explain what became of an event, run, request or decision.
+
+        Three sentences come first: what became of it, why, and what to do. The evidence follows, each fact with its
+        place.
+        """
+        found = run_command(_explain(what, why_not))
+        if as_json:
+            console.out(json.dumps(_json(found)), highlight=False)
+        else:
+            _print(found)
+        if found.answer.cause == "unknown":
+            raise typer.Exit(NOT_FOUND)
+        if found.answer.cause == "silent":
+            raise typer.Exit(UNREACHABLE)
+
+
+async def _explain(what: str, route: str | None) -> Explanation:
+    from perdure.bus import NatsKeyValue
+    from perdure.bus.views.snapshots import AskedSources, snapshot_of
+    from perdure.explain import explained
+
+    async with open_bus() as bus:
+        sources = AskedSources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
+        return explained(await snapshot_of(sources, what, route=route))
+
+
+def _print(found: Explanation) -> None:
+    answer = found.answer
+    for sentence in (answer.became, answer.why, answer.remedy):
+        console.print(cell(str(sentence)), soft_wrap=True)
+    facts = [(it.part, one_line(str(it.fact))) for it in found.evidence]
+    if found.silent:
+        facts.append(("silent", f"{', '.join(found.silent)}: no answer in time, so what they know is missing here"))
+    if facts:
+        console.print()
+        console.print(facts_text(facts), soft_wrap=True)
+
+
+def _json(found: Explanation) -> dict[str, JsonValue]:
+    answer = found.answer
+    return {
+        "asked": found.asked,
+        "about": found.about,
+        "cause": answer.cause,
+        "became": _sentence(answer.became),
+        "why": _sentence(answer.why),
+        "remedy": _sentence(answer.remedy),
+        "evidence": [{"part": it.part, **_sentence(it.fact)} for it in found.evidence],
+        "silent": [*found.silent],
+    }
+
+
+def _sentence(sentence: Sentence) -> dict[str, JsonValue]:
+    return {"text": sentence.text, "places": [*sentence.places]}

@@ -1,0 +1,71 @@
+"""Chooses whose words answer: those on the event, run, request, decision or dead letter."""
+
+from collections.abc import Callable
+
+from perdure.explain.dead_letter_cause import dead_letter_answer, settled_answer
+from perdure.explain.decision_cause import decision_answer
+from perdure.explain.event_cause import event_answer, why_not
+from perdure.explain.evidence import evidence
+from perdure.explain.explanation import Answer, Explanation, cite
+from perdure.explain.request_cause import request_answer
+from perdure.explain.run_cause import run_answer
+from perdure.explain.snapshot import About, FactSnapshot
+
+__all__ = ["explained"]
+
+
+def explained(snapshot: FactSnapshot) -> Explanation:
+    """Return what became of the thing that a snapshot is about, why, and what to do."""
+    return Explanation(
+        snapshot.asked, snapshot.about, _answer(snapshot), tuple(evidence(snapshot)), tuple(sorted(snapshot.silent))
+    )
+
+
+def _answer(snapshot: FactSnapshot) -> Answer:
+    answers: dict[About, Callable[[FactSnapshot], Answer | None]] = {
+        "event": _of_event,
+        "run": lambda it: run_answer(it, it.runs[0]) if it.runs else None,
+        "request": lambda it: request_answer(it, it.requests[0]) if it.requests else None,
+        "decision": lambda it: decision_answer(it) if it.decision or it.receipts else None,
+        "dead_letter": _of_dead_letter,
+    }
+    answer = answers[snapshot.about](snapshot) if snapshot.about in answers else None
+    return answer or _unknown(snapshot)
+
+
+def _of_event(snapshot: FactSnapshot) -> Answer | None:
+    event, route = snapshot.event, snapshot.route
+    if event is None:
+        return None
+    return event_answer(snapshot, event) if route is None else why_not(snapshot, event, route)
+
+
+def _of_dead_letter(snapshot: FactSnapshot) -> Answer | None:
+    if snapshot.settlements:
+        return settled_answer(snapshot.settlements[-1], None if snapshot.event is None else snapshot.event.id)
+    return dead_letter_answer(snapshot.dead_letters[0]) if snapshot.dead_letters else None
+
+
+def _unknown(snapshot: FactSnapshot) -> Answer:
+    became = cite(f"Nothing that answers now knows {snapshot.asked}.")
+    if snapshot.route is not None:
+        became = cite(f"No event is known as {snapshot.asked}, so what {snapshot.route} made of it is unknown.")
+    if snapshot.silent:
+        silent = ", ".join(sorted(snapshot.silent))
+        return Answer(
+            "silent",
+            became,
+            cite(f"Not everything was read: {silent} did not answer in time."),
+            cite("Run `perdure doctor`, which names what is down, and ask again."),
+        )
+    return Answer(
+        "unknown",
+        became,
+        cite(
+            "No event, run, approval request, decision or dead letter has this id: it was never stored, or has expired."
+        ),
+        cite(
+            "Compare the id with what `perdure publish` printed, or publish the event again; "
+            "`perdure runs list` and `perdure dlq list` show what is there."
+        ),
+    )

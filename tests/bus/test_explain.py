@@ -1,0 +1,324 @@
+"""What `perdure explain` reads of the streams: it finds what a text names, and cites the messages by their places."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from perdure.bus import Bus, MemoryKeyValue, RawMessage
+from perdure.bus.views.snapshots import AskedSources, snapshot_of
+from perdure.contracts import (
+    ApprovalRequested,
+    DeadLetter,
+    DeadLetterSettled,
+    Decision,
+    EventReference,
+    EventVerdict,
+    Notification,
+    Policy,
+    Progress,
+    ProgressKind,
+    Receipt,
+    RouteVerdict,
+    StartWorkflow,
+)
+from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound
+from perdure.contracts.runs import BROKEN_CODE, DESCRIBE_RUN, RunDescription, StuckRun
+from perdure.errors import Ambiguous, Unavailable
+from perdure.explain import Explanation, explained
+
+TYPE = "word.sent"
+RUN = "order-7"
+REQUEST = f"{RUN}.1"
+NOW = datetime.now(UTC)
+
+
+class World:
+    """A bus with an orchestrator and an audit service that answer, and no ingest."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self.bridge = MemoryKeyValue()
+        self.records: list[AuditRecord] | None = []
+        self.description: RunDescription | None = RunDescription(workflow_id=RUN, status="RUNNING")
+
+    async def request(self, subject: str, _: bytes) -> bytes:
+        if subject == DESCRIBE_RUN and self.description is not None:
+            return self.description.model_dump_json().encode()
+        if subject == AUDIT_RECORDS and self.records is not None:
+            found = AuditRecordsFound(total=len(self.records), records=tuple(self.records))
+            return found.model_dump_json().encode()
+        raise Unavailable(f"No responder replies on {subject}.")
+
+    async def explain(self, text: str | int, route: str | None = None, *, within: float = 5) -> Explanation:
+        sources = AskedSources(self.bus, self.request, self.bridge, within=within)
+        return explained(await snapshot_of(sources, str(text), route=route))
+
+    async def event(self, event_id: str = "e1") -> int:
+        headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": TYPE, "ce-source": "test"}
+        return await self.bus.publish_raw(RawMessage(f"events.{TYPE}", b"{}", headers))
+
+    async def judge(self, sequence: int, verdict: Any, **fields: Any) -> int:
+        word = RouteVerdict(route="R", verdict=verdict, **fields)
+        return await self.bus.publish(
+            EventVerdict(event_id="e1", event_type=TYPE, stream_sequence=sequence, rules="b" * 64, routes=(word,))
+        )
+
+    async def start(self, sequence: int) -> int:
+        reference = EventReference(id="e1", type=TYPE, source="test", stream_sequence=sequence)
+        return await self.bus.publish(
+            StartWorkflow(route="R", event=reference, workflow="W", workflow_id=RUN, digest="a" * 64)
+        )
+
+    async def tell(self, kind: ProgressKind, sequence: int = 1, run: str = RUN, **fields: Any) -> int:
+        fact = Progress(
+            workflow="W", workflow_id=run, run_id=run, sequence=sequence, kind=kind, event_id="e1", at=NOW, **fields
+        )
+        return await self.bus.publish(fact)
+
+    async def ask_people(self) -> ApprovalRequested:
+        request = ApprovalRequested(
+            workflow="W",
+            workflow_id=RUN,
+            run_id=RUN,
+            request_id=REQUEST,
+            title="Send it",
+            policy=Policy(people=("ada", "bob"), quorum=2),
+            digest="c" * 64,
+            opened_at=NOW - timedelta(seconds=1),
+        )
+        await self.bus.publish(request)
+        return request
+
+    async def vote(self, code: Any) -> tuple[Decision, int]:
+        vote = Decision(
+            workflow_id=RUN, request_id=REQUEST, decision="approve", approver="ada", digest="c" * 64, nonce="n.1"
+        )
+        place = await self.bus.publish(vote)
+        receipt = Receipt(
+            request_id=REQUEST, decision_id=vote.message_id, accepted=code == "accepted", code=code, reason="so it is"
+        )
+        await self.bus.publish(receipt)
+        return vote, place
+
+
+@pytest.fixture
+def world(bus: Bus) -> World:
+    return World(bus)
+
+
+def parts(found: Explanation) -> list[str]:
+    return list(dict.fromkeys(it.part for it in found.evidence))
+
+
+async def test_an_event_is_followed_to_the_result_of_its_run_and_each_step_is_cited(world: World) -> None:
+    sequence = await world.event()
+    verdict, command = await world.judge(sequence, "started", workflow_id=RUN), await world.start(sequence)
+    await world.tell("started")
+    ending = await world.tell("completed", 2, result={"word": "hello"})
+
+    by_id, by_place = await world.explain("e1"), await world.explain(f"EVENTS:{sequence}")
+    by_verdict, by_command = await world.explain(f"VERDICTS:{verdict}"), await world.explain(f"COMMANDS:{command}")
+
+    for found in (by_id, by_place, by_verdict, by_command):
+        assert (found.about, found.answer.cause) == ("event", "completed")
+        assert found.answer.why.places == (f"PROGRESS:{ending}",)
+    places = {it.part: it.fact.places for it in by_id.evidence}
+    assert (places["verdict"], places["command"]) == ((f"VERDICTS:{verdict}",), (f"COMMANDS:{command}",))
+    assert parts(by_id) == ["event", "verdict", "command", "run", "result"]
+    assert by_id.silent == ("ingest",)
+
+
+async def test_a_run_is_known_by_its_id_and_by_its_beginning_and_has_its_event(world: World) -> None:
+    sequence = await world.event()
+    await world.judge(sequence, "started", workflow_id=RUN)
+    last = await world.tell("started")
+
+    for text in (RUN, RUN[:5], f"PROGRESS:{last}"):
+        found = await world.explain(text)
+        assert (found.about, found.answer.cause, parts(found)[:2]) == ("run", "running", ["event", "verdict"])
+
+
+async def test_a_beginning_of_several_runs_is_refused(world: World) -> None:
+    await world.tell("started", run="order-7")
+    await world.tell("started", run="order-8")
+
+    with pytest.raises(Ambiguous):
+        await world.explain("order-")
+
+
+async def test_a_run_that_no_orchestrator_knows_waits_for_one_and_the_source_is_named(world: World) -> None:
+    await world.tell("started")
+    world.description = None
+
+    found = await world.explain(RUN)
+
+    assert (found.answer.cause, found.silent) == ("waiting_worker", ("orchestrator",))
+
+
+async def test_an_orchestrator_that_cannot_load_the_code_is_named_with_its_reason(world: World) -> None:
+    await world.tell("started")
+    world.description = None
+    await world.bridge.put(BROKEN_CODE, b"No module named no_such_module")
+
+    found = await world.explain(RUN)
+
+    assert (found.answer.cause, "no_such_module" in found.answer.why.text) == ("mended_code", True)
+
+
+async def test_a_stuck_run_names_the_error_of_its_code(world: World) -> None:
+    await world.tell("started")
+    stuck = StuckRun(workflow="W", workflow_id=RUN, run_id=RUN, error="KeyError: 'x' (w.py:3)", since=NOW)
+    place = await world.bus.publish_raw(RawMessage(stuck.subject, stuck.model_dump_json().encode(), {}))
+
+    found = await world.explain(RUN)
+
+    assert (found.answer.cause, found.answer.why.places) == ("mended_code", (f"STUCK:{place}",))
+
+
+async def test_an_open_request_names_whose_vote_is_missing_and_what_was_sent(world: World) -> None:
+    await world.tell("waiting")
+    request = await world.ask_people()
+    await world.vote("accepted")
+    about = request.message_id
+    await world.bus.publish(
+        Notification(channel="mail", about=about, workflow_id=RUN, outcome="sent", sent_at=datetime.now(UTC))
+    )
+
+    by_request, by_run, by_place = [await world.explain(it) for it in (REQUEST, RUN, "APPROVALS:1")]
+
+    for found in (by_request, by_run, by_place):
+        assert found.answer.cause == "waiting_person"
+        assert "1 missing, from bob" in found.answer.why.text
+        assert parts(found)[-3:] == ["approval", "receipt", "notice"]
+    assert (by_request.about, by_run.about, by_place.asked) == ("request", "run", "APPROVALS:1")
+
+
+@pytest.mark.parametrize(("code", "cause"), [("accepted", "decision_accepted"), ("wrong_digest", "decision_refused")])
+async def test_a_decision_is_known_by_its_id_its_place_and_its_receipt(world: World, code: str, cause: str) -> None:
+    await world.ask_people()
+    vote, place = await world.vote(code)
+
+    for text in (vote.message_id, f"DECISIONS:{place}", "RECEIPTS:1"):
+        found = await world.explain(text)
+        assert (found.about, found.answer.cause) == ("decision", cause)
+        assert found.answer.became.places == (f"DECISIONS:{place}", "RECEIPTS:1")
+
+
+async def test_a_dead_letter_is_known_by_its_number_and_by_its_event_until_it_is_settled_and_after(
+    world: World,
+) -> None:
+    sequence = await world.event()
+    refused = DeadLetter(
+        service="ingest",
+        reason="no_route",
+        detail="No route is for word.sent.",
+        original_subject=f"events.{TYPE}",
+        stream="EVENTS",
+        stream_sequence=sequence,
+        at=NOW,
+    )
+    number = await world.bus.publish(refused)
+    before = [(await world.explain(it)).answer.cause for it in (number, f"DLQ:{number}", "e1")]
+    about = {"number": number, "service": "ingest", "reason": "no_route", "original_subject": refused.original_subject}
+    original = {"stream": "EVENTS", "stream_sequence": sequence}
+    act = await world.bus.publish(
+        DeadLetterSettled.model_validate({"act": "dropped", **about, **original, "by": "ops", "at": NOW})
+    )
+    await world.bus.delete("DLQ", number)
+    after = await world.explain(number)
+
+    assert before == ["no_route", "no_route", "no_route"]
+    assert (after.answer.cause, after.answer.became.places) == ("dropped", (f"ADMIN:{act}",))
+
+
+async def test_a_held_start_is_known_by_the_id_of_its_run(world: World) -> None:
+    sequence = await world.event()
+    await world.judge(sequence, "held", limit="max_open", place=2, workflow_id="R~e1~0a")
+
+    found = await world.explain("R~e1~0a")
+
+    assert (found.asked, found.about, found.answer.cause) == ("R~e1~0a", "event", "held_max_open")
+
+
+async def test_a_route_that_did_not_take_an_event_is_asked_why(world: World) -> None:
+    sequence = await world.event()
+    verdict = await world.judge(sequence, "no_match", detail="data.price > 5 is false: 3")
+
+    known, unknown = await world.explain("e1", "R"), await world.explain(f"EVENTS:{sequence}", "Q")
+
+    assert (known.answer.cause, unknown.answer.cause) == ("no_match", "not_named")
+    assert f"VERDICTS:{verdict}" in known.answer.why.places
+
+
+@pytest.mark.parametrize("text", ["nothing", "9", "DLQ:9", "EVENTS:9", "a.1", "a.1.b.c", "R~x~y", "=", "VERDICTS:4"])
+async def test_what_is_not_there_is_unknown(world: World, text: str) -> None:
+    found = await world.explain(text)
+
+    assert (found.about, found.answer.cause, found.silent) == ("nothing", "unknown", ())
+
+
+async def test_a_stream_that_does_not_answer_is_named_and_delays_the_rest_by_no_more_than_its_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.tell("waiting")
+
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("perdure.bus.views.snapshots.people.request_records", hang)
+    found = await world.explain(RUN, within=0.2)
+
+    assert "APPROVALS" in found.silent
+    assert found.about == "run"
+
+
+async def test_a_message_that_cannot_be_read_hides_nothing_else(world: World) -> None:
+    await world.tell("started")
+    await world.bus.publish_raw(RawMessage("alerts.W.x", b"no json", {}))
+
+    assert (await world.explain("ALERTS:1")).answer.cause == "unknown"
+    assert (await world.explain(RUN)).answer.cause == "running"
+
+
+async def test_what_the_streams_have_lost_is_explained_from_the_audit_record(world: World) -> None:
+    sequence = await world.event()
+    await world.judge(sequence, "started", workflow_id=RUN)
+    await world.start(sequence)
+    await world.tell("started")
+    ending = await world.tell("failed", 2, error="no such file")
+    subjects = {"EVENTS": "events.>", "VERDICTS": "verdicts.>", "COMMANDS": "commands.>", "PROGRESS": "progress.>"}
+    recorded = []
+    for subject in subjects.values():
+        recorded += [message async for message in world.bus.read(subject)]
+    for message in recorded:
+        await world.bus.delete(message.stream, message.sequence)
+    world.records = [
+        AuditRecord(
+            position=position,
+            stream=it.stream,
+            sequence=it.sequence,
+            subject=it.raw.subject,
+            stored_at=it.stored_at,
+            headers=dict(it.raw.headers),
+            body=it.raw.body,
+        )
+        for position, it in enumerate(recorded, 1)
+    ]
+
+    found = await world.explain("e1")
+    world.records = None
+    silent = await world.explain("e1")
+
+    assert (found.about, found.answer.cause, found.answer.why.places) == ("event", "failed", (f"PROGRESS:{ending}",))
+    assert parts(found) == ["event", "verdict", "command", "run", "result"]
+    assert (silent.answer.cause, "audit" in silent.silent) == ("silent", True)
+
+
+async def test_a_route_is_asked_about_events_only(world: World) -> None:
+    place = await world.tell("started")
+
+    found = await world.explain(f"PROGRESS:{place}", "R")
+
+    assert (found.about, "No event is known" in found.answer.became.text) == ("nothing", True)
