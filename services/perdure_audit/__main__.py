@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from perdure.bus.app import App
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.config.settings import Settings
+from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health
 from perdure.runtime.service import run
 from perdure_audit.app import create_app
+from perdure_audit.checkpoints import Checkpoints
+from perdure_audit.key_file import ledger_signer
 from perdure_audit.store import open_store
 
 
@@ -16,7 +19,10 @@ from perdure_audit.store import open_store
 async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     async with open_store(settings) as store:
         health.checks["a store that can be written"] = store.is_writable
-        yield create_app(store, bus, await store.highest())
+        checkpoints = Checkpoints(store.engine, ledger_signer(settings.ledger_key, settings.audit.ledger), bus)
+        health.facts["ledger_refusal"] = lambda: checkpoints.refusal
+        async with background(checkpoints.run()):
+            yield create_app(store, bus, await store.highest())
 
 
 if __name__ == "__main__":

@@ -2,88 +2,130 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from perdure.errors import Unavailable
-from perdure.ledger import Checkpoint, Signer, sign_checkpoint
+from perdure.bus import Bus, decode, encode
+from perdure.contracts import CheckpointSigned
+from perdure.errors import InvalidMessage, Unavailable
+from perdure.ledger import BadNote, Checkpoint, Signer, open_checkpoint, sign_checkpoint
+from perdure.ledger.hashes import EMPTY
 from perdure_audit.leaves import grown_tree, size_of
-from perdure_audit.writer import Writer
 
 __all__ = ["Checkpoints"]
 
 _EVERY: Final = 1.0  # seconds
+_SOURCE: Final = "perdure/audit"
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """The newest checkpoint on the bus.
+
+    Attributes:
+        sequence: Its sequence in its stream; 0 if there is none.
+        checkpoint: What it says.
+    """
+
+    sequence: int
+    checkpoint: Checkpoint
+
+
 class Checkpoints:
-    """Signs the head of the ledger whenever it has grown.
+    """Publishes a signed checkpoint whenever the ledger has grown.
+
+    Each follows the newest one on the bus: the bus takes it only if no other process has published one meanwhile.
 
     Args:
-        writer: Appends to the ledger.
         engine: The database of the ledger.
         signer: The ledger's key; its name is the ledger's.
-        publish: Takes a signed checkpoint to those who keep it; raises Unavailable if it cannot.
+        bus: Takes the checkpoints, and has the newest one.
 
     Attributes:
         refusal: Why nothing is signed, as a sentence; empty otherwise.
     """
 
-    def __init__(
-        self,
-        writer: Writer,
-        engine: AsyncEngine,
-        signer: Signer,
-        publish: Callable[[Checkpoint, str], Awaitable[None]],
-    ) -> None:
-        self._writer = writer
+    def __init__(self, engine: AsyncEngine, signer: Signer, bus: Bus) -> None:
         self._engine = engine
         self._signer = signer
-        self._publish = publish
-        self._signed = 0
+        self._bus = bus
+        self._newest: _Newest | None = None  # unknown: it is read before the next one is signed
         self.refusal = ""
 
-    async def go_on_from(self, last: Checkpoint | None) -> None:
-        """Compare the ledger with the last checkpoint that others have; sign nothing if it did not grow from it.
+    async def run(self) -> None:
+        """Sign for as long as the service runs, or until the ledger did not grow from what was signed."""
+        while not self.refusal:
+            try:
+                await self.sign()
+            except (Unavailable, SQLAlchemyError, OSError) as error:
+                _log.warning("the next checkpoint of the ledger waits: %s", error)
+            await asyncio.sleep(_EVERY)
+
+    async def sign(self) -> None:
+        """Sign the head of the ledger, if it has grown from the newest checkpoint.
 
         Raises:
+            Unavailable: The bus does not answer.
             sqlalchemy.exc.SQLAlchemyError: The database cannot be read.
         """
-        async with self._engine.connect() as connection:
-            size = await size_of(connection)
-            if last is not None and last.size > size:
-                self._refuse(f"it has {size} leaves, and a checkpoint over {last.size} was signed")
-            elif last is not None:
-                tree = await grown_tree(connection, last.size)
-                if tree.root() != last.root:
-                    self._refuse(f"its first {last.size} leaves are not those of the checkpoint that was signed")
-                self._signed = last.size
-            tree = await grown_tree(connection, size)
-        if not self.refusal and size > self._signed:
-            await self._sign(Checkpoint(self._signer.name, size, tree.root()))
+        try:
+            newest = self._newest or await self._read_newest()
+            async with self._engine.connect() as connection:
+                if self._newest is not None and await size_of(connection) == newest.checkpoint.size:
+                    return  # the usual case, which shall cost little
+                head = await self._grown(connection, newest.checkpoint)
+        except _Refused as refused:
+            self._refuse(str(refused))
+            return
+        self._newest = newest
+        if head.size > newest.checkpoint.size:
+            self._newest = await self._publish(head, newest.sequence)
 
-    async def run(self) -> None:
-        """Sign for as long as the service runs."""
-        while True:
-            await asyncio.sleep(_EVERY)
-            head = self._writer.head
-            if head is None or head[0] <= self._signed or self.refusal:
-                continue
-            try:
-                await self._sign(Checkpoint(self._signer.name, *head))
-            except Unavailable as error:
-                _log.warning("a checkpoint over %s leaves waits: %s", head[0], error)
+    async def _read_newest(self) -> _Newest:
+        nothing = Checkpoint(self._signer.name, 0, EMPTY)
+        stored = await self._bus.last(self._message(nothing).subject)
+        if stored is None:
+            return _Newest(0, nothing)
+        try:
+            message = decode(stored.raw)
+            note = message.note if isinstance(message, CheckpointSigned) else ""
+            checkpoint, _ = open_checkpoint(note, [self._signer.verifier])
+        except (InvalidMessage, BadNote) as error:
+            which = f"message {stored.sequence} of CHECKPOINTS"
+            raise _Refused(f"{which} is no checkpoint that its key has signed ({error})") from error
+        return _Newest(stored.sequence, checkpoint)
 
-    async def _sign(self, checkpoint: Checkpoint) -> None:
-        await self._publish(checkpoint, sign_checkpoint(checkpoint, self._signer))
-        self._signed = checkpoint.size
+    async def _grown(self, connection: AsyncConnection, last: Checkpoint) -> Checkpoint:
+        """Return the head of the ledger, which has the leaves of the last checkpoint at its start."""
+        size = await size_of(connection)
+        if last.size > size:
+            raise _Refused(f"it has {size} leaves, and a checkpoint over {last.size} was signed")
+        if last.size and (await grown_tree(connection, last.size)).root() != last.root:
+            raise _Refused(f"its first {last.size} leaves are not those of the checkpoint that was signed")
+        return Checkpoint(last.origin, size, (await grown_tree(connection, size)).root())
+
+    async def _publish(self, head: Checkpoint, after: int) -> _Newest | None:
+        """Publish a checkpoint after the newest one; return None if another one is there now."""
+        stored = await self._bus.store_after(encode(self._message(head), source=_SOURCE), last=after)
+        return None if stored is None else _Newest(stored.sequence, head)
+
+    def _message(self, head: Checkpoint) -> CheckpointSigned:
+        note = sign_checkpoint(head, self._signer)
+        return CheckpointSigned(ledger=head.origin, size=head.size, root=head.root.hex(), note=note)
 
     def _refuse(self, why: str) -> None:
         self.refusal = (
-            f"The ledger {self._signer.name} is not signed any more: {why}. The database was restored from a backup, "
-            f"or changed. Restore a newer one, or begin a new ledger under another name (audit.ledger)."
+            f"The ledger {self._signer.name} is not signed any more: {why}. The database or the key was restored from "
+            f"a backup, lost or changed; records go on. Restore a newer one and start the audit service again, or "
+            f"begin a new series of checkpoints: another audit.ledger, with another audit.key_file."
         )
         _log.error("%s", self.refusal)
+
+
+class _Refused(Exception):
+    """The ledger did not grow from the newest checkpoint."""

@@ -43,11 +43,6 @@ class Leaves:
             await connection.execute(tiles.insert(), full)
         return size
 
-    @property
-    def head(self) -> tuple[int, bytes] | None:
-        """Size and root after the last call, once its transaction is through."""
-        return None if self._tree is None else (self._tree.size, self._tree.root())
-
     def forget(self) -> None:
         """Read the tree's last tiles anew at the next call."""
         self._tree = None

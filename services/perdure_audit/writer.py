@@ -33,16 +33,11 @@ class _Known(Exception):
 
 
 class Writer:
-    """Adds rows and their leaves.
-
-    Attributes:
-        head: Size and root of the ledger after the last transaction; None before the first.
-    """
+    """Adds rows and their leaves."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine.execution_options(**{WRITES: True})
         self._leaves = Leaves()
-        self.head: tuple[int, bytes] | None = None
         # PostgreSQL and SQLite share the syntax of `ON CONFLICT DO NOTHING`, each in its own dialect of SQLAlchemy.
         dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
         self._insert = dialect.insert(records).on_conflict_do_nothing(index_elements=KEY).returning(records.c.position)
@@ -69,7 +64,6 @@ class Writer:
         except BaseException:
             self._leaves.forget()
             raise
-        self.head = self._leaves.head
 
     async def _insert_rows(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
         if not rows:

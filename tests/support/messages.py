@@ -24,6 +24,7 @@ _fields: dict[str, st.SearchStrategy[Any]] = {
     "details": json_values,
     "digest": digests,
     "rules": digests,
+    "root": digests,
     "event": references,
     "input": json_values,
     "argument": json_values,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from perdure.bus.topology import BUCKETS, OBJECTS, QUEUES, STREAMS
+from perdure.bus.topology import APPEND_ONLY, BUCKETS, OBJECTS, QUEUES, STREAMS
 from perdure.contracts import Reason, ReceiptCode
 from perdure.values.size_text import size_text
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT, named
@@ -80,7 +80,7 @@ def test_the_retention_of_every_stream_and_bucket_is_listed() -> None:
     for row in rows.splitlines()[2:]:
         _, what, kept, *_ = row.split("|")
         listed |= dict.fromkeys(re.findall(r"(?:bucket )?\b[A-Z]{3,}\b", what), kept.strip())
-    streams = {name: stream.max_age for name, stream in (STREAMS | QUEUES).items()}
+    streams = {name: stream.max_age for name, stream in (STREAMS | QUEUES | APPEND_ONLY).items()}
     buckets = {f"bucket {name}": age for name, age in (BUCKETS | OBJECTS).items()}
 
     for name, age in (streams | buckets).items():

@@ -20,6 +20,7 @@ from perdure.contracts import (
     ApproversFileRead,
     BackfillRan,
     CancelWorkflow,
+    CheckpointSigned,
     DeadLetter,
     DeadLetterSettled,
     Decision,
@@ -41,6 +42,7 @@ from perdure.contracts import (
     request_digest,
 )
 from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
+from perdure.ledger import Checkpoint, Signer, sign_checkpoint
 from perdure.values.run_id import default_run_id
 
 __all__ = ["EXAMPLES", "SIGNED_EXAMPLE"]
@@ -59,6 +61,7 @@ _RUN: Final[dict[str, Any]] = {
 }
 _ABOUT: Final[dict[str, Any]] = {**_RUN, "request_id": f"{_WORKFLOW_ID}.1"}
 _SHOWN: Final[dict[str, Any]] = {"title": "Pay 1,200 EUR to Ümit?", "details": "Invoice 7", "action": {"amount": 1200}}
+_ROOT: Final = sha256(b"\0{}").digest()
 _FILE: Final = sha256(b"approvers: {}\n").hexdigest()
 _EVENT: Final = EventReference(id="42", type="invoices.received", source=_SOURCE, time=_AT, stream_sequence=7)
 
@@ -163,6 +166,15 @@ _messages: Final[tuple[Message, ...]] = (
         counts={"taken": 3, "no_match": 1},
         by="ada",
         at=_AT,
+    ),
+    CheckpointSigned(
+        ledger="perdure",
+        size=1,
+        root=_ROOT.hex(),
+        note=sign_checkpoint(
+            Checkpoint("perdure", 1, _ROOT),
+            Signer("perdure", Ed25519PrivateKey.from_private_bytes(bytes.fromhex(_SEED))),
+        ),
     ),
     VersionChanged(
         act="promoted", deployment="perdure", build="4fa1c09b77d2", before="b1c2d3e4f5a6", stays=3, by="ada", at=_AT

@@ -18,6 +18,7 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "RECEIPTS": ("orchestrator",),
     "NOTIFICATIONS": ("notifier",),
     "ADMIN": ("orchestrator",),
+    "CHECKPOINTS": ("audit",),
     "DLQ": ("audit", "ingest", "notifier", "orchestrator"),
 }
 """The services that publish to each stream; empty where only users' programs and bots do."""
@@ -25,7 +26,7 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
 
 CLIENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "bot": {"send": ("DECISIONS",), "receive": ("ALERTS", "APPROVALS", "PROGRESS", "RECEIPTS", "VERDICTS")},
-    "operator": {"send": ("SIGNALS",), "receive": ()},
+    "operator": {"send": ("SIGNALS",), "receive": ("CHECKPOINTS",)},
     "publisher": {"send": ("EVENTS",), "receive": ()},
 }
 """The streams to which roles of users' programs send, and from which they receive. The operator may do more."""

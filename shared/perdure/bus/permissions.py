@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from perdure.bus.topology import BUCKETS, CONSUMERS, FLOORS, OBJECTS, QUEUES, STREAMS
+from perdure.bus.topology import APPEND_ONLY, BUCKETS, CONSUMERS, FLOORS, OBJECTS, QUEUES, STREAMS
 from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
@@ -46,6 +46,7 @@ ROLES: Final = (*CLIENT_ACCOUNTS, *SERVICES, "operator")
 _ByRole = dict[str, tuple[str, ...]]
 
 _ALL_SUBJECTS: Final = tuple(stream.subjects for stream in STREAMS.values() if stream.name != "ADVISORIES")
+_CHECKPOINTS: Final = APPEND_ONLY["CHECKPOINTS"].subjects
 _VERDICTS: Final = STREAMS["VERDICTS"].subjects
 _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
@@ -72,14 +73,15 @@ _PUBLISHES: Final[_ByRole] = {
         *_RECORDS,
     ),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
-    "audit": ("dlq.>",),  # dead letters about the consumers of other services
+    # Dead letters are about the consumers of other services.
+    "audit": ("dlq.>", _CHECKPOINTS),
     # Dead letters are resent on their original subject; verdicts are ingest's alone.
     "operator": (*(it for it in _ALL_SUBJECTS if it != _VERDICTS), QUEUES["NOTICES"].subjects),
 }
 _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
     "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>", _VERDICTS),
     **_REQUESTS,
-    "operator": _ALL_SUBJECTS,
+    "operator": (*_ALL_SUBJECTS, _CHECKPOINTS),
 }
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS", "VERDICTS"),
@@ -99,7 +101,7 @@ _GETS_MESSAGES: Final[_ByRole] = {
     # To verify decisions, what another bridge held or waits, and whether a message is stored that was published before.
     # And the type of the event of a run that is repeated.
     "orchestrator": ("DECISIONS", "SIGNALS", "COMMANDS", "APPROVALS", "ALERTS", "RECEIPTS", "ADMIN", "EVENTS"),
-    "audit": tuple(STREAMS),  # the messages that advisories name
+    "audit": (*STREAMS, *APPEND_ONLY),  # the messages that advisories name, and the newest checkpoint
 }
 _QUEUES: Final[_ByRole] = {
     "ingest": ("WAITING", "LATEST", "OPEN"),
@@ -112,7 +114,13 @@ _BUCKETS: Final[_ByRole] = {
     "notifier": ("NOTICES",),
 }
 _OBJECTS: Final[_ByRole] = {"orchestrator": tuple(OBJECTS)}
-_PROVISIONED: Final = (*STREAMS, *QUEUES, *(f"KV_{name}" for name in BUCKETS), *(f"OBJ_{name}" for name in OBJECTS))
+_PROVISIONED: Final = (
+    *STREAMS,
+    *QUEUES,
+    *APPEND_ONLY,
+    *(f"KV_{name}" for name in BUCKETS),
+    *(f"OBJ_{name}" for name in OBJECTS),
+)
 
 
 @dataclass(frozen=True, slots=True)

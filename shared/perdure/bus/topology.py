@@ -23,6 +23,7 @@ from perdure.bus.subject_patterns import matches
 from perdure.config.retention import StreamSettings
 
 __all__ = [
+    "APPEND_ONLY",
     "BUCKETS",
     "CONSUMERS",
     "FLOORS",
@@ -62,6 +63,8 @@ class Stream:
         largest_message: Bytes of headers and body above which the server refuses a message; -1 leaves it to the
             server's ``max_payload``.
         max_bytes: Its size above which it refuses if a service trims it; otherwise it grows, and an alert is raised.
+        append_only: Whether the server refuses to delete or purge its messages for anybody.
+        most_per_subject: How many messages of each subject it keeps; -1 is all of them.
         trimmed_by: The service that removes its oldest settled messages before it is full: the one that consumes it,
             which could lose its messages anyway. None if the stream never refuses.
     """
@@ -75,6 +78,8 @@ class Stream:
     largest_message: int = -1
     max_bytes: int = 4 * _GIBIBYTE
     trimmed_by: str | None = None
+    append_only: bool = False
+    most_per_subject: int = -1
 
     def kept(self, settings: StreamSettings | None) -> "Stream":
         """Return the stream with the limits that the configuration gives it."""
@@ -102,7 +107,9 @@ class Stream:
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
             max_age=self.max_age.total_seconds(),
-            max_msgs_per_subject=1 if self.last_per_subject else -1,
+            max_msgs_per_subject=1 if self.last_per_subject else self.most_per_subject,
+            deny_delete=self.append_only,
+            deny_purge=self.append_only,
             max_msg_size=self.largest_message,
             max_bytes=self.max_bytes if self.trimmed_by else -1,
             discard=DiscardPolicy.NEW if self.trimmed_by else DiscardPolicy.OLD,
@@ -196,6 +203,11 @@ WAITING and LATEST hold the starts that ingest may not release yet, OPEN the run
 NOTICES the notices that are still to be sent, STUCK the runs that wait for mended code.
 """
 
+APPEND_ONLY: Final = {
+    "CHECKPOINTS": Stream("CHECKPOINTS", "checkpoints.>", timedelta(), append_only=True, most_per_subject=100_000)
+}
+"""Streams whose messages nobody can delete, by name; the audit does not record what it publishes about its record."""
+
 CONSUMERS: Final = (
     Consumer("ingest", "EVENTS", max_ack_pending=512),
     Consumer("ingest", "DLQ", max_ack_pending=64),
@@ -228,4 +240,4 @@ OBJECTS: Final = {
 
 def stream_of(subject: str) -> Stream:
     """Return the stream that stores a subject."""
-    return next(stream for stream in (STREAMS | QUEUES).values() if stream.stores(subject))
+    return next(stream for stream in (STREAMS | QUEUES | APPEND_ONLY).values() if stream.stores(subject))

@@ -10,6 +10,7 @@ from perdure.contracts import (
     ApproversFileRead,
     BackfillRan,
     CancelWorkflow,
+    CheckpointSigned,
     DeadLetter,
     DeadLetterSettled,
     Decision,
@@ -44,7 +45,7 @@ def describe(raw: RawMessage) -> str:
     return approval.plain if approval else one_line(_describe(message))
 
 
-def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for each kind)
+def _describe(message: Message) -> str:  # noqa: C901, PLR0911, PLR0912 (one sentence for each kind)
     match message:
         case Progress():
             parts = [message.kind, message.step, Content().opened(message).error]
@@ -60,6 +61,8 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911 (one sentence for
         case EventVerdict():
             by_routes = "; ".join(f"{it.sentence}{_of_backfill(it.backfill)}" for it in message.routes)
             return f"{message.event_id}  {by_routes or f'{message.refused}: {message.detail}'}"
+        case CheckpointSigned():
+            return f"checkpoint of {message.ledger} over {message.size} leaves"
         case CancelWorkflow():
             return f"cancel {message.workflow_id}"
         case DeadLetter():

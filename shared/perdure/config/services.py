@@ -1,6 +1,7 @@
 """The sections of the four services: ``ingest:``, ``orchestrator:``, ``notifier:`` and ``audit:``."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -74,7 +75,12 @@ class AuditSettings(ServiceSettings):
 
     Attributes:
         database: SQLAlchemy URL of the store; by default SQLite in the state folder.
+        ledger: Name of the ledger, which its checkpoints carry. Another name begins another series of checkpoints.
+        key_file: The private key that signs the checkpoints; by default ``audit/ledger.key`` in the state folder. The
+            audit service makes it if it is missing. Whoever has it can sign a forged record.
     """
 
     http_port: int = Field(default=8704, ge=0, le=65535)
     database: str | None = None
+    ledger: str = Field(default="perdure", pattern=r"^[A-Za-z0-9._/-]{1,100}$")
+    key_file: Path | None = None

@@ -106,6 +106,11 @@ class Settings(BaseSettings):
         return self.notifier.key_file or self.state / "notifier.pem"
 
     @property
+    def ledger_key(self) -> Path:
+        """``audit.key_file``, or its default."""
+        return self.audit.key_file or self.state / "audit" / "ledger.key"
+
+    @property
     def keys_folder(self) -> Path:
         """``approvals.keys``, or its default."""
         if self.approvals.keys is not None:

@@ -19,6 +19,7 @@ from perdure.contracts.approvals import (
     ApprovalRequested,
     Severity,
 )
+from perdure.contracts.checkpoints import CheckpointSigned
 from perdure.contracts.commands import (
     CancelWorkflow,
     EventReference,
@@ -73,6 +74,7 @@ __all__ = [
     "BackfillRan",
     "BatchReport",
     "CancelWorkflow",
+    "CheckpointSigned",
     "Comment",
     "DeadLetter",
     "DeadLetterSettled",

@@ -20,6 +20,7 @@ from perdure.contracts.approvals import (
     ApprovalReminded,
     ApprovalRequested,
 )
+from perdure.contracts.checkpoints import CheckpointSigned
 from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWorkflow
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
@@ -44,6 +45,7 @@ AnyMessage = Annotated[
     | ApproversFileRead
     | BackfillRan
     | CancelWorkflow
+    | CheckpointSigned
     | DeadLetter
     | DeadLetterSettled
     | Decision

@@ -22,7 +22,7 @@ from perdure.asyncapi.flow import CLIENTS, PUBLISHERS
 from perdure.bus import RawMessage, StoredMessage, decode, encode
 from perdure.bus.permissions import nats_permissions
 from perdure.bus.subject_patterns import matches
-from perdure.bus.topology import CONSUMERS, STREAMS
+from perdure.bus.topology import APPEND_ONLY, CONSUMERS, STREAMS
 from perdure.contracts import Message
 from perdure.contracts.version import schema_id
 from perdure.errors import InvalidMessage
@@ -139,7 +139,7 @@ def test_every_stream_has_a_channel_and_every_consumer_a_receive_operation() -> 
     found = [it for it in operations("receive") if "reply" not in it]
     received = {(it["tags"][0]["name"], it["channel"]["$ref"]) for it in found}
 
-    assert {channel.stream for channel in CHANNELS} == set(STREAMS) - {"ADVISORIES"} == set(PUBLISHERS)
+    assert {channel.stream for channel in CHANNELS} == {*STREAMS, *APPEND_ONLY} - {"ADVISORIES"} == set(PUBLISHERS)
     assert {(who, channel) for who, channel in received if who not in CLIENTS} == {
         (consumer.service, f"#/channels/{channel.name}")
         for consumer in CONSUMERS

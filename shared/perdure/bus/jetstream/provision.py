@@ -15,7 +15,7 @@ from perdure.bus.jetstream.floors import ConsumerFloor
 from perdure.bus.jetstream.refusals import other_stream_text, refusal_text
 from perdure.bus.jetstream.reservation import store_fitting
 from perdure.bus.jetstream.stream_limits import marked, with_limits, without_loss
-from perdure.bus.topology import BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS, Consumer, Stream
+from perdure.bus.topology import APPEND_ONLY, BUCKETS, CONSUMERS, OBJECTS, QUEUES, STREAMS, Consumer, Stream
 from perdure.config.nats import NatsSettings
 from perdure.connections.nats import refusal
 from perdure.errors import SetupError, Unavailable
@@ -75,7 +75,7 @@ def _raise_if_denied(js: JetStreamContext, service: str, error: Exception) -> No
 
 
 async def _create_missing(js: JetStreamContext, service: str, settings: NatsSettings) -> None:
-    for stream in (STREAMS | QUEUES).values():
+    for stream in (STREAMS | QUEUES | APPEND_ONLY).values():
         await _provision_stream(js, stream, service, settings)
     for bucket, keep in BUCKETS.items():
         try:

@@ -9,7 +9,7 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-from perdure.bus.topology import QUEUES, STREAMS
+from perdure.bus.topology import APPEND_ONLY, QUEUES, STREAMS
 
 __all__ = ["OWN_ACCOUNT", "other_stream_text", "refusal_text"]
 
@@ -57,10 +57,10 @@ async def _overlap_text(js: JetStreamContext) -> str:
     others: dict[str, str] = {}
     with suppress(NatsError, TimeoutError):
         async with asyncio.timeout(_WITHIN):
-            for stream in (STREAMS | QUEUES).values():
+            for stream in (STREAMS | QUEUES | APPEND_ONLY).values():
                 with suppress(NotFoundError):
                     name = await js.find_stream_name_by_subject(stream.subjects)
-                    if name not in {*STREAMS, *QUEUES}:
+                    if name not in {*STREAMS, *QUEUES, *APPEND_ONLY}:
                         others[name] = stream.subjects
     named = ", ".join(f"The stream {name} of this NATS account stores {subjects}" for name, subjects in others.items())
     who = named or "A stream of this NATS account stores subjects of Perdure's (`nats stream ls` names it)"

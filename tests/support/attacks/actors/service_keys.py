@@ -4,6 +4,7 @@ import json
 from hashlib import sha256
 from typing import Final
 
+from perdure.bus.topology import APPEND_ONLY
 from perdure.bus.topology import STREAMS as STREAMS_AND_ADVISORIES
 from perdure.contracts import EventReference, Receipt, StartWorkflow, to_token
 from perdure.flow.ballot import ReceivedDecision
@@ -13,7 +14,7 @@ from tests.support.attacks.doors import SIGNAL, decision_command, refusal_or_dec
 from tests.support.attacks.moves import publishes, subscribes, votes
 from tests.support.attacks.suite import WITHIN, AttackedSuite
 
-STREAMS = [*STREAMS_AND_ADVISORIES, "KV_STARTS"]
+STREAMS = [*STREAMS_AND_ADVISORIES, *APPEND_ONLY, "KV_STARTS"]
 
 
 def destroys(service: str) -> Move:
