@@ -82,7 +82,7 @@ async def model_calls(
     llm: dict[str, Any], folder: Path, *, clock: Callable[[], float] = time.monotonic, **servers: Any
 ) -> AsyncIterator[ModelCalls]:
     """Open the activity with these settings of ``llm:`` and these MCP servers."""
-    settings = LlmSettings.model_validate({"request_timeout": "2s", **llm})
+    settings = LlmSettings.model_validate({"request_timeout": "30s", **llm})
     models = Models(settings)
     tools = ToolServers(servers, folder / "folders")
     conversations = Conversations(MemoryObjects())

@@ -27,11 +27,15 @@ bugs = set[str]()
 
 books: list[str] = []
 
+reached = set[str]()
+"""How far a run has come. A signal that is stored before a run's first task is handled before its code begins."""
+
 
 @pytest.fixture(autouse=True)
 def broken() -> Iterator[None]:
     bugs.clear()
     books.clear()
+    reached.clear()
     yield
     bugs.clear()
 
@@ -68,6 +72,7 @@ class Ordering:
             await saga.run(reserve, undo=release)
             await saga.run(self._nothing, undo=self._undo)
             stumble("before")
+            reached.add("wait")
             await workflow.wait_condition(lambda: self._goes)
             stumble("run")
             match how:
@@ -93,6 +98,7 @@ class Ordering:
     @workflow.signal
     def look(self) -> None:
         stumble("early signal")
+        reached.add("early signal")
 
     @workflow.signal
     def go(self) -> None:
@@ -194,6 +200,7 @@ async def test_a_run_waits_for_mended_code_and_then_goes_on_as_if_nothing_had_be
         asyncio.timeout(60),
     ):
         run = await worker.start("Ordering", how, task_timeout=timedelta(seconds=2))
+        await until_reached("wait")
         await run.signal("go")
         alert = await first_alert(worker)
         before = list(books), [fact.kind for fact in worker.progress]
@@ -219,10 +226,9 @@ async def test_a_bug_in_what_was_executed_long_ago_schedules_nothing_either(
         asyncio.timeout(60),
     ):
         run = await worker.start("Ordering", "completes", task_timeout=timedelta(seconds=2))
+        await until_reached("wait")
         await run.signal("look")
-        while not books:
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.5)  # it waits
+        await until_reached("early signal")
         bugs.add(bug)
         await run.signal("go")
         await asyncio.sleep(3)  # some failed tasks
@@ -265,6 +271,11 @@ async def test_what_the_author_raises_ends_the_run_at_once(environment: Workflow
 
     assert (ending.kind, "no" in str(ending.error)) == ("failed", True)
     assert books == (["reserve"] if how == "returns an error" else ["reserve", "release"])
+
+
+async def until_reached(place: str) -> None:
+    while place not in reached:
+        await asyncio.sleep(0.05)
 
 
 async def first_alert(worker: ScriptedWorker) -> Alert:

@@ -132,7 +132,7 @@ async def test_a_replayer_with_the_plugin_reads_an_encrypted_history(
 
 async def test_any_replayer_reads_a_whole_history(real_server: WorkflowEnvironment, tmp_path: Path) -> None:
     connected = client(real_server, plugins=[encrypting(key_file(tmp_path))])
-    queue, config = uuid4().hex, connected.config()
+    queue, config = uuid4().hex, connected.config(active_config=True)
     bare = Client(**{**config, "plugins": []})  # type: ignore[arg-type]  # a worker of this client has the converter only
     async with served(bare, queue):
         run = await started(bare, queue)

@@ -17,10 +17,12 @@ NOW = FunctionTool(name="now", module="tests.support.greeter", path="now")
 
 
 @asynccontextmanager
-async def two_providers(folder: Path, models: Any = CHOICES) -> AsyncIterator[tuple[LlmPeer, LlmPeer, ModelCalls]]:
+async def two_providers(
+    folder: Path, models: Any = CHOICES, **llm: Any
+) -> AsyncIterator[tuple[LlmPeer, LlmPeer, ModelCalls]]:
     async with llm_peer() as first, llm_peer() as second:
         known = providers(first.url, folder) | {"anthropic": providers(second.url, folder)["anthropic"]}
-        async with model_calls({"model": models, "providers": known}, folder) as calls:
+        async with model_calls({"model": models, "providers": known, **llm}, folder) as calls:
             yield first, second, calls
 
 
@@ -31,7 +33,8 @@ async def two_providers(folder: Path, models: Any = CHOICES) -> AsyncIterator[tu
 async def test_the_next_model_answers_when_the_first_cannot_and_a_note_names_both(
     behaviour: Behaviour, tmp_path: Path
 ) -> None:
-    async with two_providers(tmp_path) as (first, second, calls):
+    timeout = "2s" if behaviour == "slow_headers" else "30s"
+    async with two_providers(tmp_path, request_timeout=timeout) as (first, second, calls):
         first.otherwise = behaviour
         answer = await calls.call()
 
