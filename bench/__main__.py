@@ -6,7 +6,7 @@ Ratios count, not milliseconds: contestants take turns within each round, and th
 import asyncio
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
@@ -26,6 +26,7 @@ from bench.listing import measure_listing
 from bench.lone import measure_lone
 from bench.measure import latency
 from bench.progress import measure_progress
+from bench.replays import measure_replays
 from bench.report import Found, Report
 from bench.runs import AT_ONCE, WARM_UP, Turns, measure_runs
 from bench.waiting import measure_waiting
@@ -47,6 +48,16 @@ class Part(StrEnum):
     LISTING = "listing"
     LONE = "lone"
     ENCRYPTED = "encrypted"
+    REPLAYS = "replays"
+
+
+_IN_FOLDERS: Final[Mapping[Part, Callable[[Path, int], Awaitable[Found]]]] = {
+    Part.HELD: measure_held,
+    Part.APPROVALS: measure_approvals,
+    Part.LONE: measure_lone,
+    Part.REPLAYS: measure_replays,
+}
+"""What needs a folder of its own and a number of things to measure."""
 
 
 def main(  # noqa: PLR0913, PLR0917 (one argument per option)
@@ -60,9 +71,10 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
     approvals: Annotated[int, typer.Option(min=200, help="approvals: open requests.")] = 1_000,
     listed: Annotated[int, typer.Option(min=1_000, help="listing: runs.")] = 30_000,
     pairs: Annotated[int, typer.Option(min=1, help="lone: pairs of events, each after six seconds of silence.")] = 20,
+    histories: Annotated[int, typer.Option(min=200, help="replays: histories.")] = 1_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
-    """Measure runs, plain and encrypted, agents, progress, a burst, waiting, held and lone events, and lists."""
+    """Measure runs, plain and encrypted, agents, progress, a burst, waiting, held and lone events, lists, replays."""
     counts = {
         Part.BURST: events,
         Part.WAITING: waiting,
@@ -70,6 +82,7 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
         Part.APPROVALS: approvals,
         Part.LISTING: listed,
         Part.LONE: pairs,
+        Part.REPLAYS: histories,
     }
     report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), counts))
     report.show(Console())
@@ -95,17 +108,14 @@ async def _measure(parts: set[Part], turns: Turns, counts: Mapping[Part, int]) -
             if Part.WAITING in parts:
                 async with open_front_door(folder / "waiting") as door:
                     found[Part.WAITING] = await measure_waiting(door, counts[Part.WAITING])
-            if Part.HELD in parts:
-                found[Part.HELD] = await measure_held(folder / "held", counts[Part.HELD])
-            if Part.APPROVALS in parts:
-                found[Part.APPROVALS] = await measure_approvals(folder / "approvals", counts[Part.APPROVALS])
             if Part.LISTING in parts:
                 async with open_front_door(folder / "listing") as door:
                     found[Part.LISTING] = await measure_listing(door, counts[Part.LISTING])
-            if Part.LONE in parts:
-                found[Part.LONE] = await measure_lone(folder / "lone", counts[Part.LONE])
             if Part.ENCRYPTED in parts:
                 found[Part.ENCRYPTED] = await measure_encrypted(folder / "encrypted", turns)
+            for part, measure in _IN_FOLDERS.items():
+                if part in parts:
+                    found[part] = await measure(folder / part, counts[part])
     return Report(found)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from perdure_orchestrator.registry import Registry, load_registry
 
-__all__ = ["FILES", "HISTORIES", "PAYLOADS", "SEPARATOR", "registry", "workflow_id_of"]
+__all__ = ["FILES", "HISTORIES", "MODULES", "PAYLOADS", "SEPARATOR", "registry", "workflow_id_of"]
 
 HISTORIES: Final = Path(__file__).with_name("histories")
 PAYLOADS: Final = "payloads"
@@ -16,29 +16,33 @@ SEPARATOR: Final = "~"
 
 FILES: Final = sorted(HISTORIES.rglob("*.json"))
 
-_MODULES: Final = (
-    "agents",
-    "approvals",
-    "continuations",
-    "mailboxes",
-    "objects",
-    "parts",
-    "patterns",
-    "plain",
-    "plans",
-    "program",
-    "runs",
-    "saga_steps",
-    "sagas",
-    "server_state",
-    "signals",
-    "updates",
+MODULES: Final = tuple(
+    f"tests.replay.workflows.{name}"
+    for name in (
+        "agents",
+        "approvals",
+        "continuations",
+        "mailboxes",
+        "objects",
+        "parts",
+        "patterns",
+        "plain",
+        "plans",
+        "program",
+        "runs",
+        "saga_steps",
+        "sagas",
+        "server_state",
+        "signals",
+        "updates",
+    )
 )
+"""The modules of its workflows, as for ``workflows:``."""
 
 
 def registry() -> Registry:
     """Return what a worker of production would know if it were given the workflows of the corpus."""
-    return load_registry([f"tests.replay.workflows.{name}" for name in _MODULES])
+    return load_registry(list(MODULES))
 
 
 def workflow_id_of(file: Path) -> str:

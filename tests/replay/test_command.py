@@ -58,6 +58,58 @@ def test_runs_that_replay_are_counted_by_workflow(project: Path) -> None:
     }
 
 
+CORPUS: Final = {
+    ("Failing", "one"): 45,
+    ("Greeting", None): 5,
+    ("Greeting", "one"): 100,
+    ("Greeting", "two"): 60,
+}
+"""How many runs there are of each workflow and version."""
+
+
+def test_hundreds_of_runs_are_replayed_and_counted_by_workflow_and_version(project: Path) -> None:
+    for (workflow, build), count in CORPUS.items():
+        for number in range(count):
+            record(project / f"many/{workflow}-{build}-{number}.json", workflow, build)
+
+    replayed, sampled = (
+        perdure(project, "replay", "many", "--json"),
+        perdure(project, "replay", "many", "--sample", "9"),
+    )
+
+    *runs, last = objects(replayed.stdout)
+    every = sum(CORPUS.values())
+    assert (replayed.returncode, sampled.returncode) == (0, 0), replayed.stderr + sampled.stderr
+    assert {run["run"] for run in runs if run["replays"]} == {file.stem for file in (project / "many").iterdir()}
+    assert without_time(last) == {
+        "runs": every,
+        "replay": every,
+        "differ": 0,
+        "sample": [
+            {"workflow": workflow, "build": build, "replayed": count, "of": count}
+            for (workflow, build), count in CORPUS.items()
+        ],
+    }
+    assert sampled.stdout.splitlines() == [
+        "Failing, version one: 9 of 45 runs",
+        "Greeting: 5 of 5 runs",
+        "Greeting, version one: 9 of 100 runs",
+        "Greeting, version two: 9 of 60 runs",
+        "32 of 32 runs replay against this code.",
+    ]
+
+
+def record(file: Path, workflow: str, build: str | None) -> None:
+    """Write the history of a run that a worker of this build has executed, with the name of the file as its id."""
+    history = json.loads((HISTORIES / f"0.1/plain-{workflow.lower()}.json").read_text())
+    history["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"] = file.stem
+    for event in history["events"]:
+        if build is not None and (completed := event.get("workflowTaskCompletedEventAttributes")) is not None:
+            completed["deploymentVersion"] = {"deploymentName": "perdure", "buildId": build}
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(history))
+
+
 def test_a_run_that_does_not_replay_fails_the_command_and_is_named_with_its_line(project: Path) -> None:
     change(project, GREET, '        first = "Hello"\n')
 

@@ -239,7 +239,7 @@ class Rollouts:
         self._keep(candidate)
         failed = await self._versions.start_kept({build for build in open_runs if build} - {candidate.code.build})
         for build, why in failed.items():
-            report(not_running(build, open_runs[build], why))
+            report(not_running(self._versions, build, open_runs[build], why))
 
 
 def _is_versioned(settings: Settings | None) -> bool:

@@ -80,7 +80,7 @@ class VersionCare:
     def _report_failure(self, build: str, runs: int, error: SetupError) -> None:
         if build not in self._failed:
             self._failed.add(build)
-            self._report(not_running(build, runs, str(error)))
+            self._report(not_running(self._versions, build, runs, str(error)))
 
     def _holds(self, what: str, build: str, is_so: bool) -> bool:
         """Return whether something was found several times in a row."""
@@ -92,11 +92,11 @@ class VersionCare:
         return True
 
 
-def not_running(build: str, runs: int, why: str) -> NotRunning:
+def not_running(versions: Versions, build: str, runs: int, why: str) -> NotRunning:
     """Return that a version does not run here, with what to do."""
     return NotRunning(
         build=build,
         runs=runs,
-        why=f"{why}; put its code into another folder and run there: PERDURE_BUILD_ID={build} "
-        "python -m perdure_orchestrator --role worker",
+        why=f"{why}; put its code and its perdure.yaml into another folder and run there: "
+        f"{versions.worker_command(build)}",
     )

@@ -1,12 +1,13 @@
 """The processes of the orchestrator by the code that they run: that of today, and of each build that has open runs."""
 
 import asyncio
+import shlex
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Final
 
 from perdure.builds.snapshot import remove_snapshot, snapshots
-from perdure.config.project import CONFIG_VARIABLE
+from perdure.config.project import BUILD_VARIABLE, CONFIG_VARIABLE
 from perdure.errors import SetupError
 from perdure.local.code import Code
 from perdure.local.programs import SuitePrograms
@@ -20,6 +21,7 @@ __all__ = ["Versions"]
 
 _POLL_EVERY: Final = 0.2  # seconds
 _KNOWN_WITHIN: Final = 15.0  # seconds
+_OF_SERVERS: Final = ("PERDURE_STATE", "PERDURE_NATS__", "PERDURE_TEMPORAL__")
 _OTHER_FILES: Final = "files that runs do not depend on have changed"
 
 
@@ -82,6 +84,16 @@ class Versions:
             **code.environment(program.environment),
             CONFIG_VARIABLE: str(code.configuration),
         }
+
+    def worker_command(self, build: str) -> str:
+        """Return the line for a shell that runs a worker of a build on the servers of this suite, in any folder."""
+        variables = {
+            BUILD_VARIABLE: build,
+            **{name: value for name, value in self.environment(self.code).items() if name.startswith(_OF_SERVERS)},
+            f"PERDURE_{ORCHESTRATOR.upper()}__HTTP_PORT": "0",  # any: the configured one is the suite's
+        }
+        words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+        return " ".join([*words, "python -m perdure_orchestrator --role worker"])
 
     def kept(self, build: str) -> Code:
         """Return the code of a build that has a snapshot.

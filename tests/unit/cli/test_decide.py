@@ -86,9 +86,9 @@ def test_an_unreadable_approvers_file_is_named_as_the_reason_to_wait(
     assert len(decisions(bus)) == 1
 
 
-@pytest.mark.parametrize(("code", "exit_code"), [("accepted", 0), ("duplicate", 1)])
-def test_the_receipt_determines_the_exit_code(
-    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, code: ReceiptCode, exit_code: int
+@pytest.mark.parametrize(("code", "exit_code", "word"), [("accepted", 0, "Accepted"), ("duplicate", 1, "Refused")])
+def test_the_receipt_determines_the_exit_code_and_the_line(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, code: ReceiptCode, exit_code: int, word: str
 ) -> None:
     async def receipt(_: DecisionClient, published: PublishedDecision, *, within: float) -> Receipt:
         about = {"request_id": published.decision.request_id, "decision_id": published.decision.message_id}
@@ -96,7 +96,9 @@ def test_the_receipt_determines_the_exit_code(
 
     monkeypatch.setattr(DecisionClient, "receipt", receipt)
 
-    assert perdure("approve", "w.1").exit_code == exit_code
+    result = perdure("approve", "w.1")
+
+    assert (result.exit_code, result.stdout) == (exit_code, f"{word}: within 0.05 s\n")
     assert len(decisions(bus)) == 1
 
 

@@ -1,6 +1,9 @@
 """What the orchestrator's check finds in the user's modules, before any server starts."""
 
+import os
 import sys
+import sysconfig
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,7 @@ from typing import Any
 import pytest
 
 from perdure.config.loader import load_settings
+from perdure.values import author_code
 from perdure_orchestrator import sandbox
 from perdure_orchestrator.check import find_problems
 
@@ -92,6 +96,7 @@ def test_a_module_that_does_not_exist_is_a_problem_of_the_configuration(problems
 LIBRARIES = [
     *("requests", "httpx", "openai", "anthropic", "google.genai", "structlog", "rich.console", "textual"),
     *("ruamel.yaml", "mcp", "pydantic_ai", "faststream", "cryptography.fernet", "sqlalchemy", "slack_sdk"),
+    *("pypdf", "regex"),
 ]
 
 
@@ -116,6 +121,23 @@ def test_a_library_of_random_ids_is_still_found_by_the_sandbox(problems: Problem
     (found,) = problems(f"import shortuuid\n{GREETING}")
 
     assert "SEED = random.random()" in found
+
+
+def test_a_library_that_the_sandbox_refuses_is_named_with_the_lines_that_load_it(
+    problems: Problems, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    (libraries / "shortuuid.py").write_text("import random\n\nSEED = random.random()\n")
+    monkeypatch.syspath_prepend(libraries)
+    monkeypatch.setattr(author_code, "_LIBRARIES", (sysconfig.get_path("stdlib"), f"{libraries}{os.sep}"))
+
+    (found,) = problems(f"import shortuuid\n{GREETING}")
+    _, _, advice = found.partition("load it once outside of the sandbox:\n")
+
+    assert found.startswith("mine.py:1: `import shortuuid` does not load in the workflow sandbox")
+    assert advice == "      with workflow.unsafe.imports_passed_through():\n          import shortuuid"
+    assert problems(f"from temporalio import workflow\n\n{textwrap.dedent(advice)}\n{GREETING}") == []
 
 
 def test_a_workflow_that_is_installed_as_a_library_is_still_in_the_sandbox(

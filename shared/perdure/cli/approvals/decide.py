@@ -187,7 +187,7 @@ def _conclude(receipt: Receipt, *, as_json: bool) -> None:
         print_json([receipt])
     else:
         console.print(
-            "[green]Accepted[/]" if receipt.accepted else "[red]RolloutRefused[/]",
+            "[green]Accepted[/]" if receipt.accepted else "[red]Refused[/]",
             escape(one_line(receipt.reason)),
             sep=": ",
         )
