@@ -121,6 +121,7 @@ async def test_the_codec_endpoint_decrypts_after_a_login_and_audit_records_each_
             refused = await browser.post("/encode", json=small, headers=headers)
         acts = [decode(message.raw) async for message in live.bus.read("admin.decryption.>")]
         recorded = await eventually(lambda: audited(live), within=30)
+        checked = await perdure_of(live.settings.state, "admin", "check")
 
     assert (stranger.status_code, unwanted.status_code) == (401, 401)
     assert preflight.headers["access-control-allow-origin"] == ORIGIN
@@ -133,6 +134,7 @@ async def test_the_codec_endpoint_decrypts_after_a_login_and_audit_records_each_
     assert all(isinstance(act, ValuesDecrypted) for act in acts)
     assert next((act.by, act.workflow_id) for act in acts if isinstance(act, ValuesDecrypted)) == ("ada", "Florist~c1")
     assert "ada: decrypted 1 values of Florist~c1" in recorded
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def asking(origin: str) -> dict[str, str]:

@@ -8,6 +8,12 @@ from typing import Any
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
 
 from perdure.bus import MemoryBus, MemoryObjects
 from perdure.config.settings import Settings
@@ -85,6 +91,27 @@ class Secretive:
     def finish(self, text: str) -> None:
         self.received.append(text)
         self.last = True
+
+
+class Results(Interceptor):
+    """Keeps what workflows outside of a sandbox have returned."""
+
+    def __init__(self) -> None:
+        self.found: list[Any] = []
+
+    def workflow_interceptor_class(
+        self,
+        input: WorkflowInterceptorClassInput,  # noqa: A002, ARG002 (temporalio's signature)
+    ) -> type[WorkflowInboundInterceptor]:
+        """Return the class that keeps them here."""
+        found = self.found
+
+        class Keeping(WorkflowInboundInterceptor):
+            async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (as above)
+                found.append(result := await super().execute_workflow(input))
+                return result
+
+        return Keeping
 
 
 def key_file(folder: Path, *ids: str) -> Path:

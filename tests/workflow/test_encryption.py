@@ -37,7 +37,7 @@ from perdure_orchestrator.description import describe
 from tests.support.binaries import binary
 from tests.support.eventually import eventually
 from tests.support.plugged import client
-from tests.support.secretive import PLANTED, Inner, Secretive, encrypting, fail_with, key_file, repeat_text
+from tests.support.secretive import PLANTED, Inner, Results, Secretive, encrypting, fail_with, key_file, repeat_text
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -132,8 +132,9 @@ async def test_a_replayer_with_the_plugin_reads_an_encrypted_history(
 
 async def test_any_replayer_reads_a_whole_history(real_server: WorkflowEnvironment, tmp_path: Path) -> None:
     connected = client(real_server, plugins=[encrypting(key_file(tmp_path))])
-    queue, config = uuid4().hex, connected.config(active_config=True)
-    bare = Client(**{**config, "plugins": []})  # type: ignore[arg-type]  # a worker of this client has the converter only
+    queue = uuid4().hex
+    # A worker of this client has the converter only.
+    bare = Client(connected.service_client, namespace=connected.namespace, data_converter=connected.data_converter)
     async with served(bare, queue):
         run = await started(bare, queue)
         await run.signal("finish", "now")
@@ -142,18 +143,15 @@ async def test_any_replayer_reads_a_whole_history(real_server: WorkflowEnvironme
 
     history = await readable_history(recorded.events, connected.data_converter, whole=True)
     again = WorkflowHistory.from_json(run.id, WorkflowHistory(run.id, history.events).to_json())
-    replayer = Replayer(
-        workflows=[Secretive],
-        data_converter=pydantic_data_converter,
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    )
-    await replayer.replay_workflow(again)
+    returned = await _returned_by_a_bare_replay(again)
 
     ended = again.events[-1].workflow_execution_completed_event_attributes.result.payloads[0]
     assert ended.data == f'"{PLANTED * 300}"'.encode()
     assert f"no stock of {PLANTED}" in again.to_json()
-    with pytest.raises(RuntimeError):
-        await replayer.replay_workflow(recorded)
+    assert PLANTED not in WorkflowHistory(run.id, recorded.events).to_json()
+    assert returned == [PLANTED * 300]
+    with pytest.raises(RuntimeError, match="Failed decoding arguments"):
+        await _returned_by_a_bare_replay(recorded)
 
 
 async def test_a_new_key_encrypts_at_once_and_the_former_one_still_decrypts(
@@ -284,13 +282,26 @@ async def test_a_step_waits_for_its_key_instead_of_failing_its_run(
         run = await started(connected, queue)
         async with Worker(stranger, task_queue=queue, activities=[repeat_text, fail_with]):
             taken = await eventually(lambda: _taken(run))
-            others.write_text(others.read_text() + keys.read_text())
+            others.write_text(keys.read_text() + others.read_text())  # the run has no key to read results by the other
             await eventually(lambda: _waits(run), within=60)
             await run.signal("finish", "now")
             result = await run.result()
 
     assert taken == 1, "its first attempt waits"
     assert result == PLANTED * 300
+
+
+async def _returned_by_a_bare_replay(history: WorkflowHistory) -> list[Any]:
+    """Return what the workflow returns in a replay without Perdure."""
+    results = Results()
+    replayer = Replayer(
+        workflows=[Secretive],
+        data_converter=pydantic_data_converter,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[results],
+    )
+    await replayer.replay_workflow(history)
+    return results.found
 
 
 async def _waits(run: WorkflowHandle[Any, Any], *, times: int = 0) -> bool:

@@ -1,6 +1,7 @@
 """Encrypts the content in the facts of runs: results, notes and errors."""
 
 import json
+import re
 from base64 import b64decode, b64encode
 from typing import Final
 
@@ -14,6 +15,8 @@ __all__ = ["Content", "content_of"]
 
 _MARK: Final = "perdure.encrypted"
 """An encrypted value is a text: ``perdure.encrypted:<key id>:<base64>``."""
+
+_ENCRYPTED: Final = re.compile(rf"{re.escape(_MARK)}:([A-Za-z0-9._-]{{1,64}}):([A-Za-z0-9+/]+=*)")
 
 
 class Content:
@@ -44,9 +47,9 @@ class Content:
 
     def opened_value(self, value: JsonValue, workflow_id: str) -> JsonValue:
         """Return a result or error of a run; what cannot be decrypted is replaced by a sentence."""
-        if not isinstance(value, str) or not value.startswith(f"{_MARK}:"):
+        if not isinstance(value, str) or (found := _ENCRYPTED.fullmatch(value)) is None:
             return value
-        _, key, data = value.split(":", 2)
+        key, data = found.groups()
         try:
             if self._keys is None:
                 return f"(encrypted with the key {key}: name the key ring by `encryption` in perdure.yaml to read it)"

@@ -9,12 +9,12 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
 from perdure.connections.payload_encryption import is_encrypted, run_of
-from perdure.connections.whole_history import is_reference, read_whole
+from perdure.connections.whole_payloads import fetched, is_reference, read_whole
 from perdure.contracts import Message, ValuesDecrypted
 
 __all__ = ["Decryption"]
 
-_UNKNOWN = "unknown"  # of a large payload whose reference does not say it
+_UNKNOWN = "unknown"  # of a large payload that is not encrypted
 
 
 class Decryption:
@@ -46,8 +46,9 @@ class Decryption:
         hidden = [payload for payload in payloads if is_encrypted(payload) or is_reference(payload)]
         if not hidden:
             return payloads
-        opened = {id(payload): await read_whole(payload, self._converter) for payload in hidden}
-        for (where, run), values in Counter(self._run(it, namespace) for it in hidden).items():
+        stored = {id(payload): await fetched(payload, self._converter) for payload in hidden}
+        opened = {of: await read_whole(payload, self._converter) for of, payload in stored.items()}
+        for (where, run), values in Counter(self._run(it, namespace) for it in stored.values()).items():
             at = datetime.now(UTC)
             act = ValuesDecrypted(namespace=where, workflow_id=run, values=values, by=by, request=uuid4().hex, at=at)
             await self._record(act)

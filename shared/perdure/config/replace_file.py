@@ -16,9 +16,12 @@ def replace_file(file: Path, content: bytes) -> None:
     """
     target = file.resolve()
     draft = target.with_name(f".{target.name}.draft")
-    with draft.open("wb") as new:
-        if target.exists():
-            os.fchmod(new.fileno(), target.stat().st_mode & 0o7777)
+    mode = target.stat().st_mode & 0o7777 if target.exists() else None
+    # From its first instant on nobody can open it who may not read the file.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666 if mode is None else mode & 0o600)
+    with os.fdopen(descriptor, "wb") as new:
+        if mode is not None:
+            os.fchmod(new.fileno(), mode)
         new.write(content)
         new.flush()
         os.fsync(new.fileno())

@@ -15,7 +15,7 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
-from perdure.encryption import KeySource, MissingKey, RunBinding, Sealed, WrongRun, open_sealed, seal
+from perdure.encryption import KeySource, MissingKey, RunBinding, Sealed, WrongRun, check_key_id, open_sealed, seal
 from perdure.errors import PerdureError
 
 __all__ = ["PayloadEncryption", "is_encrypted", "refuse_encrypted", "run_of"]
@@ -128,7 +128,7 @@ def _binding(context: SerializationContext | None) -> RunBinding | None:
         case ActivitySerializationContext() if context.workflow_id:
             return RunBinding(context.namespace, context.workflow_id)
         case ActivitySerializationContext():  # without a run
-            return RunBinding(context.namespace, f"activity {context.activity_id}")
+            return RunBinding(f"{context.namespace} (activities)", str(context.activity_id))  # no namespace has a space
         case NexusSerializationContext():
             return RunBinding("", f"nexus {context.endpoint}/{context.service}/{context.operation}")
     return None
@@ -142,6 +142,9 @@ def _written(sealed: Sealed) -> Payload:
 def _read(payload: Payload) -> Sealed:
     try:
         key_id, run = payload.metadata[_KEY_ID].decode(), RunBinding.from_bytes(payload.metadata[_RUN])
+        check_key_id(key_id)
     except (KeyError, ValueError) as error:
-        raise WrongRun("An encrypted value does not say for which run it was written: it is refused.") from error
+        raise WrongRun(
+            "An encrypted value does not say for which run and by which key it was written: it is refused."
+        ) from error
     return Sealed(key_id, run, payload.data)

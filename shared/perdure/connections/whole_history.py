@@ -1,22 +1,19 @@
 """Makes a history readable without Perdure: decrypted, and with its large payloads in it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload, SearchAttributes
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import History, HistoryEvent
-from temporalio.common import RawValue
 from temporalio.converter import DataConverter
 
 from perdure.connections.failure_texts import show_texts
 from perdure.connections.payload_encryption import is_encrypted
+from perdure.connections.whole_payloads import is_reference, read_whole
 
-__all__ = ["is_reference", "read_whole", "readable_history"]
-
-_REFERENCE: Final = b"temporal.api.sdk.v1.ExternalStorageReference"
-_FORMER_REFERENCE: Final = b"json/external-storage-reference"
+__all__ = ["readable_history"]
 
 Found = TypeVar("Found", bound=Message)
 
@@ -42,24 +39,6 @@ async def readable_history(events: Sequence[HistoryEvent], converter: DataConver
     for failure in _all_in(history, Failure):
         show_texts(failure)
     return history
-
-
-def is_reference(payload: Payload) -> bool:
-    """Return whether a payload says where the large one is that it stands for."""
-    metadata = payload.metadata
-    return metadata.get("encoding") == _FORMER_REFERENCE or metadata.get("messageType") == _REFERENCE
-
-
-async def read_whole(payload: Payload, converter: DataConverter) -> Payload:
-    """Return what a payload holds or stands for, decrypted.
-
-    Raises:
-        MissingKey: The key ring has not its key.
-        NotKept: The large payload is gone.
-        Unavailable: The store does not answer.
-    """
-    found: list[RawValue] = await converter.decode([payload], [RawValue])
-    return found[0].payload
 
 
 def _all_in(message: Message, kind: type[Found]) -> Iterator[Found]:

@@ -1,6 +1,6 @@
 """Encryption of values by a ring of keys, each value bound to its run. It knows neither Temporal nor NATS."""
 
-from perdure.encryption.key_ring import KeyRing, new_key_line, parse_key_ring
+from perdure.encryption.key_ring import KeyRing, check_key_id, new_key_line, parse_key_ring
 from perdure.encryption.key_source import KeySource, key_source
 from perdure.encryption.run_binding import RunBinding
 from perdure.encryption.sealed import MissingKey, Sealed, WrongRun, open_sealed, seal
@@ -12,6 +12,7 @@ __all__ = [
     "RunBinding",
     "Sealed",
     "WrongRun",
+    "check_key_id",
     "key_source",
     "new_key_line",
     "open_sealed",

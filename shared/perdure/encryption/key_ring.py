@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["KEY_BYTES", "KeyRing", "new_key_line", "parse_key_ring"]
+__all__ = ["KEY_BYTES", "KeyRing", "check_key_id", "new_key_line", "parse_key_ring"]
 
 KEY_BYTES: Final = 32
 """AES-256."""
@@ -60,14 +60,23 @@ def parse_key_ring(text: str) -> KeyRing:
     return KeyRing(keys)
 
 
+def check_key_id(name: str) -> None:
+    """Check the id of a key, which people see.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not _ID.fullmatch(name):
+        raise ValueError(f"{name!r} is no id of a key: write up to 64 letters, digits and . _ -")
+
+
 def new_key_line(name: str) -> str:
     """Return a line with a new random key of this id.
 
     Raises:
         ValueError: It is no id.
     """
-    if not _ID.fullmatch(name):
-        raise ValueError(f"{name!r} is no id of a key: write up to 64 letters, digits and . _ -")
+    check_key_id(name)
     return f"{name} {b64encode(secrets.token_bytes(KEY_BYTES)).decode()}\n"
 
 

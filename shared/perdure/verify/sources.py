@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 from perdure.config.settings import Settings, TemporalSettings
 from perdure.connections.nats import plain_client
 from perdure.connections.temporal import open_client
+from perdure.encryption import KeySource, key_source
 from perdure.errors import Unavailable
 from perdure.local.discovery import discover
 from perdure.verify.processes import process_states
@@ -99,7 +100,7 @@ async def open_sources(settings: Settings, *, within: float) -> AsyncIterator[So
                 client = await stack.enter_async_context(plain_client(bus, name="perdure/verify"))
         except (TimeoutError, NatsError, OSError) as error:
             raise Unavailable(f"No NATS server answers at {bus.shown}.") from error
-        temporal = await _temporal(engine, within)
+        temporal = await _temporal(engine, key_source(settings.encryption), within)
         silent = [route.on for route in settings.routes if not route.verdicts]
         store = await stack.enter_async_context(open_store(settings))
         yield Sources(Streams(client.jetstream()), temporal, _task_queues(settings), store, settings.state, silent)
@@ -109,12 +110,12 @@ def _task_queues(settings: Settings) -> frozenset[str]:
     return frozenset({settings.temporal.task_queue, *(it.task_queue for it in settings.routes if it.task_queue)})
 
 
-async def _temporal(settings: TemporalSettings, within: float) -> Temporal:
+async def _temporal(settings: TemporalSettings, keys: KeySource | None, within: float) -> Temporal:
     try:
         async with asyncio.timeout(within):
             while True:
                 try:
-                    return await open_client(settings)
+                    return await open_client(settings, keys=keys)
                 except RuntimeError:  # temporalio raises it when it cannot connect
                     await asyncio.sleep(_RETRY_AFTER)
     except TimeoutError as error:

@@ -40,6 +40,15 @@ async def test_facts_on_the_bus_hold_no_content_and_read_models_show_it() -> Non
     assert await run_progress(bus, "Report~1") == [ENDED, failed]
 
 
+@pytest.mark.parametrize("text", ["perdure.encrypted:", "perdure.encrypted:now", "perdure.encrypted:a b:Tulip"])
+@pytest.mark.parametrize("cipher", [Content(), content("may")])
+def test_a_plain_text_that_looks_encrypted_is_shown_as_it_is(cipher: Content, text: str) -> None:
+    fact = ENDED.model_copy(update={"result": text})
+
+    assert cipher.opened(fact) == fact
+    assert cipher.opened(Progress.model_validate(cipher.sealed(fact).model_dump())).result == text
+
+
 def test_a_fact_of_another_run_is_not_decrypted() -> None:
     cipher = content("may")
     sealed = cipher.sealed(ENDED)

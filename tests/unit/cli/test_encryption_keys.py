@@ -24,6 +24,16 @@ def test_a_new_key_stands_first_and_the_former_ones_stay(tmp_path: Path) -> None
     assert ring.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_ring_that_all_could_read_is_closed(tmp_path: Path) -> None:
+    ring = tmp_path / "keys.txt"
+    ring.touch()
+    ring.chmod(0o644)
+
+    new_key("--file", str(ring))
+
+    assert ring.stat().st_mode & 0o777 == 0o640
+
+
 def test_an_id_that_is_there_already_changes_nothing(tmp_path: Path) -> None:
     ring = tmp_path / "keys.txt"
     new_key("--file", str(ring), "--id", "april")

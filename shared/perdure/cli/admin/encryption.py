@@ -49,6 +49,7 @@ def new_key(
     if not former:
         ring.parent.mkdir(parents=True, exist_ok=True)
         ring.touch(mode=0o600)
+    ring.chmod(ring.stat().st_mode & 0o770)  # a group may be that of the services
     replace_file(ring, content.encode())
     console.print(f"{content.split()[0]} encrypts from now on. Keep a backup of {ring}.", soft_wrap=True)
 
