@@ -89,7 +89,8 @@ _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     # What has become of an event; then what waits for flow control.
     "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ", "STUCK", "WAITING", "LATEST", "OPEN"),
     # Held starts: a decision may wait for its run. Requests: those of a run that was terminated are closed for it.
-    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST", "APPROVALS"),
+    # Records: what an act on a run has done before.
+    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST", "APPROVALS", "ADMIN"),
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }
