@@ -43,7 +43,8 @@ async def find(client: Client, request: RawMessage) -> bytes:
             raise
         return FoundRuns(problem=await _problem(client, search.where, error.message)).model_dump_json().encode()
     answer = FoundRuns(
-        runs=tuple(_found(it) for it in found.executions if it.type.name != PUBLISH_DUE), next=b64encode(found.next_page_token).decode()
+        runs=tuple(_found(it) for it in found.executions if it.type.name != PUBLISH_DUE),
+        next=b64encode(found.next_page_token).decode(),
     )
     return answer.model_dump_json().encode()
 

@@ -80,7 +80,7 @@ async def begin(client: Client, kind: type) -> str:
     return run.id
 
 
-async def act(
+async def act(  # noqa: PLR0913 (the parts of an act)
     client: Client, bus: MemoryBus, run: str, what: RunAct, *, fuse: Fuse | None = None, seen: str | None = None
 ) -> RunActReply:
     ledger = StartLedger(MemoryKeyValue())
