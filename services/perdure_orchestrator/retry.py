@@ -23,8 +23,8 @@ async def retry(
 ) -> tuple[str, str | None]:
     """Reset a closed run; returns the new run id, and the step at which it begins again.
 
-    What was done before that step is not done again. Temporal knows the request by its id, so it is done once. Signals
-    that came after the step come again; a cancellation does not.
+    What was done before that step is not done again. Signals that came after the step come again; a cancellation does
+    not. Temporal 1.32 resets once more if it is asked again, so ``was_retried`` is asked first, and one retry a time.
 
     Raises:
         PerdureError: The run has never begun, or steps completed after the one that failed.

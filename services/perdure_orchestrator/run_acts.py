@@ -25,6 +25,7 @@ from perdure.errors import PerdureError
 from perdure_orchestrator.act_marks import act_mark, has_mark
 from perdure_orchestrator.rerun import rerun_start
 from perdure_orchestrator.retry import retry, was_retried
+from perdure_orchestrator.retry_turns import RetryTurns
 
 __all__ = ["RunActor"]
 
@@ -52,13 +53,17 @@ class RunActor:
         bus: Where acts are recorded.
         ledger: The start ledger, which knows the route and the event of a run.
         settings: The own task queue.
+        turns: Lets one retry of a run happen at a time.
     """
 
-    def __init__(self, client: Client, bus: Bus, ledger: StartLedger, settings: TemporalSettings) -> None:
+    def __init__(
+        self, client: Client, bus: Bus, ledger: StartLedger, settings: TemporalSettings, turns: RetryTurns
+    ) -> None:
         self._client = client
         self._bus = bus
         self._ledger = ledger
         self._settings = settings
+        self._turns = turns
         self._acts: dict[RunAct, Callable[[RunActRequest, ExecutionDescription], Awaitable[RunActReply]]] = {
             "cancel": self._cancel,
             "terminate": self._terminate,
@@ -79,6 +84,12 @@ class RunActor:
             RPCError: Temporal does not answer.
             Unavailable: The bus does not store the record: it may be done, so ask again with the same id.
         """
+        if request.act != "retry":
+            return await self._act(request)
+        async with self._turns.of(request.workflow_id):
+            return await self._act(request)
+
+    async def _act(self, request: RunActRequest) -> RunActReply:
         known = await recorded_act(self._bus, request.id, _PAST[request.act], request.workflow_id)
         if known is not None:
             return _reply(request, "already", "This act has done it before.", became=known.became)

@@ -23,6 +23,7 @@ from perdure.connections.executions import describe_execution
 from perdure.contracts import EventReference, RunActed, RunOptions, SearchAttribute, StartWorkflow, to_token
 from perdure.contracts.run_acts import RunAct, RunActReply, RunActRequest
 from perdure.values.search_attribute import OWN_ATTRIBUTES
+from perdure_orchestrator.retry_turns import RetryTurns
 from perdure_orchestrator.run_acts import RunActor
 from perdure_orchestrator.run_attributes import RunAttributes
 from perdure_orchestrator.run_client import RunClient
@@ -32,9 +33,9 @@ from tests.support.pausing import ALLOWS_PAUSES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+TURNS = MemoryKeyValue()
 SETTINGS = TemporalSettings(task_queue="acts")
 PAST = {"cancel": "cancelled", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retried"}
-broken = True
 
 
 @workflow.defn
@@ -47,10 +48,8 @@ class Waits:
 @workflow.defn
 class Breaks:
     @workflow.run
-    async def run(self, _: int) -> str:
-        if broken:
-            raise ApplicationError("the key is revoked", non_retryable=True)
-        return "ended"
+    async def run(self, _: int) -> None:
+        raise ApplicationError("the key is revoked", non_retryable=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
@@ -81,13 +80,21 @@ async def begin(client: Client, kind: type) -> str:
 
 
 async def act(  # noqa: PLR0913 (the parts of an act)
-    client: Client, bus: MemoryBus, run: str, what: RunAct, *, fuse: Fuse | None = None, seen: str | None = None
+    client: Client,
+    bus: MemoryBus,
+    run: str,
+    what: RunAct,
+    *,
+    fuse: Fuse | None = None,
+    seen: str | None = None,
+    id_: str = "mine",
 ) -> RunActReply:
     ledger = StartLedger(MemoryKeyValue())
-    actor = RunActor(client, bus, ledger, SETTINGS)
+    turns = RetryTurns(TURNS)
+    actor = RunActor(client, bus, ledger, SETTINGS, turns)
     if fuse is not None:
-        actor = RunActor(Fused(client, fuse), Fused(bus, fuse), ledger, SETTINGS)  # type: ignore[arg-type]
-    return await actor.act(RunActRequest(id="mine", act=what, workflow_id=run, run_id=seen, reason="why", by="ann"))
+        actor = RunActor(Fused(client, fuse), Fused(bus, fuse), ledger, SETTINGS, turns)  # type: ignore[arg-type]
+    return await actor.act(RunActRequest(id=id_, act=what, workflow_id=run, run_id=seen, reason="why", by="ann"))
 
 
 async def recorded(bus: MemoryBus, run: str) -> list[str]:
@@ -138,6 +145,19 @@ async def test_an_act_does_nothing_twice_though_another_one_came_between(client:
     again = await act(client, bus, run, "retry", seen=first.became)
 
     assert (again.outcome, again.became) == ("already", first.became)
+
+
+async def test_retries_at_once_of_one_act_and_of_two_operators_reset_the_run_once(client: Client) -> None:
+    bus, run = MemoryBus(), await begin(client, Breaks)
+    seen = (await describe_execution(client, run)).run_id
+    acts = ("mine", "mine", "mine", "other")
+    replies = await asyncio.gather(*(act(client, bus, run, "retry", seen=seen, id_=it) for it in acts))
+    runs = {it.became for it in replies if it.became}
+
+    assert {it.outcome for it in replies} <= {"done", "already"}
+    assert len(runs) == 1
+    assert await recorded(bus, run) == ["retried"]
+    assert (await describe_execution(client, run)).run_id in runs
 
 
 async def test_who_saw_a_run_that_was_run_again_since_is_told_that_nothing_was_done(client: Client) -> None:
@@ -198,7 +218,7 @@ async def test_a_run_that_begins_anew_has_the_search_attributes_of_before(client
     ledger = StartLedger(MemoryKeyValue())
     await ledger.claim(start)
     request = RunActRequest(id="mine", act="rerun", workflow_id=start.workflow_id, by="ann")
-    reply = await RunActor(client, MemoryBus(), ledger, SETTINGS).act(request)
+    reply = await RunActor(client, MemoryBus(), ledger, SETTINGS, RetryTurns(TURNS)).act(request)
 
     assert reply.start is not None
     assert attributes.of(reply.start) == attributes.of(start)
