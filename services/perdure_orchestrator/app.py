@@ -26,6 +26,7 @@ from perdure_orchestrator.found_runs import find
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
+from perdure_orchestrator.retry_turns import RetryTurns
 from perdure_orchestrator.run_acts import RunActor
 from perdure_orchestrator.run_attributes import RunAttributes
 from perdure_orchestrator.schedules.reconciliation import RouteSchedules
@@ -89,6 +90,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         is_current=lambda: duty.is_on,
         now=now,
     )
+    actor = RunActor(client, bus, ledger, settings.temporal, RetryTurns(entries, now))
     leases = Leases(entries, lease_holder(settings.orchestrator), Lease, duration=_LEASE)
     return App(
         "orchestrator",
@@ -117,7 +119,7 @@ def create_app(  # noqa: PLR0913 (its ports)
             Responder(DESCRIBE_RUN, partial(describe, client)),
             Responder(FIND_RUNS, partial(find, client)),
             *([] if schedules is None else [Responder(LIST_SCHEDULES, schedules.answer)]),
-            Responder(ACT_ON_RUN, RunActor(client, bus, ledger, settings.temporal).answer),
+            Responder(ACT_ON_RUN, actor.answer),
         ],
         done_until={
             "DECISIONS": DecisionFloor(bus, entries).done_until,

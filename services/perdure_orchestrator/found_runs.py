@@ -14,6 +14,7 @@ from perdure.bus import RawMessage
 from perdure.connections.search_attributes import known_attributes
 from perdure.contracts.runs import FoundRun, FoundRuns, RunSearch
 from perdure.values.nearest import nearest
+from perdure_orchestrator.schedules.publish_due import PUBLISH_DUE
 
 __all__ = ["find"]
 
@@ -23,6 +24,8 @@ _UNKNOWN_NAME: Final = "invalid search attribute: "
 
 async def find(client: Client, request: RawMessage) -> bytes:
     """Answer a ``RunSearch`` with ``FoundRuns``, both in JSON.
+
+    Due times of schedules are no runs: to cancel one would lose a start.
 
     The raw call is made, because ``Client.list_workflows`` raises for a run that Temporal has paused.
     """
@@ -40,7 +43,8 @@ async def find(client: Client, request: RawMessage) -> bytes:
             raise
         return FoundRuns(problem=await _problem(client, search.where, error.message)).model_dump_json().encode()
     answer = FoundRuns(
-        runs=tuple(_found(it) for it in found.executions), next=b64encode(found.next_page_token).decode()
+        runs=tuple(_found(it) for it in found.executions if it.type.name != PUBLISH_DUE),
+        next=b64encode(found.next_page_token).decode(),
     )
     return answer.model_dump_json().encode()
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
+from temporalio.converter import decode_typed_search_attributes
 
 from perdure.bus import Bus
 from perdure.bus.events import PREFIX
@@ -19,6 +20,7 @@ from perdure.contracts.run_acts import RunActRequest
 from perdure.errors import PerdureError
 from perdure.flow.publisher import DIGEST_MEMO, EVENT_MEMO, KEY_MEMO
 from perdure.values.run_id import BARE_SOURCE, rerun_id
+from perdure_orchestrator.run_attributes import given_attributes
 
 __all__ = ["rerun_start"]
 
@@ -94,4 +96,5 @@ def _options(first: ExecutionDescription, started: HistoryEvent, settings: Tempo
         priority=attributes.priority.priority_key or None,
         fairness_key=attributes.priority.fairness_key or None,
         timeout_seconds=timeout or None,
+        attributes=given_attributes(decode_typed_search_attributes(attributes.search_attributes)),
     )

@@ -12,6 +12,7 @@ from perdure.contracts.run_acts import RunActRequest
 from perdure.errors import PerdureError
 from perdure.flow.publisher import EVENT_MEMO, KEY_MEMO
 from perdure.values.utc import utc_now
+from perdure_orchestrator.act_marks import act_mark
 from perdure_orchestrator.reset_point import ResetPoint, find_reset_point
 
 __all__ = ["retry", "was_retried"]
@@ -22,8 +23,8 @@ async def retry(
 ) -> tuple[str, str | None]:
     """Reset a closed run; returns the new run id, and the step at which it begins again.
 
-    What was done before that step is not done again. Temporal knows the request by its id, so it is done once. Signals
-    that came after the step come again; a cancellation does not.
+    What was done before that step is not done again. Signals that came after the step come again; a cancellation does
+    not. Temporal 1.32 resets once more if it is asked again, so ``was_retried`` is asked first, and one retry a time.
 
     Raises:
         PerdureError: The run has never begun, or steps completed after the one that failed.
@@ -38,7 +39,7 @@ async def retry(
             reason=_reason(request),
             workflow_task_finish_event_id=point.event_id,
             request_id=request.id,
-            identity=request.by,
+            identity=act_mark(request),
             reset_reapply_type=ResetReapplyType.RESET_REAPPLY_TYPE_ALL_ELIGIBLE,
             reset_reapply_exclude_types=[ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_CANCEL_REQUEST],
         ),
@@ -58,20 +59,16 @@ async def was_retried(client: Client, bus: Bus, request: RunActRequest, newest: 
     handle = client.get_workflow_handle(newest.workflow_id, run_id=newest.run_id)
     async for event in handle.fetch_history_events():
         reset = event.workflow_task_failed_event_attributes
-        if reset.base_run_id and reset.failure.message.startswith(_mark(request)):
+        if reset.base_run_id and reset.failure.message.startswith(act_mark(request)):
             before = await describe_execution(client, newest.workflow_id, reset.base_run_id)
             await _publish_note(bus, request, before, newest.run_id)
             return True
     return False
 
 
-def _mark(request: RunActRequest) -> str:
-    return f"{request.id} by {request.by}"
-
-
 def _reason(request: RunActRequest) -> str:
     """Return what Temporal keeps of the reset; it begins with the mark of the request."""
-    return f"{_mark(request)}: {request.reason}"
+    return f"{act_mark(request)}: {request.reason}"
 
 
 async def _publish_note(bus: Bus, request: RunActRequest, before: ExecutionDescription, run_id: str) -> None:

@@ -14,15 +14,18 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from perdure.bus import Bus, RawMessage, decode
+from perdure.bus import Bus, RawMessage
+from perdure.bus.views.recorded_acts import recorded_act
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.connections.executions import ExecutionDescription, describe_execution
-from perdure.contracts import RunActed, to_token
+from perdure.contracts import RunActed
 from perdure.contracts.run_acts import RunAct, RunActReply, RunActRequest
 from perdure.errors import PerdureError
+from perdure_orchestrator.act_marks import act_mark, has_mark
 from perdure_orchestrator.rerun import rerun_start
 from perdure_orchestrator.retry import retry, was_retried
+from perdure_orchestrator.retry_turns import RetryTurns
 
 __all__ = ["RunActor"]
 
@@ -50,13 +53,17 @@ class RunActor:
         bus: Where acts are recorded.
         ledger: The start ledger, which knows the route and the event of a run.
         settings: The own task queue.
+        turns: Lets one retry of a run happen at a time.
     """
 
-    def __init__(self, client: Client, bus: Bus, ledger: StartLedger, settings: TemporalSettings) -> None:
+    def __init__(
+        self, client: Client, bus: Bus, ledger: StartLedger, settings: TemporalSettings, turns: RetryTurns
+    ) -> None:
         self._client = client
         self._bus = bus
         self._ledger = ledger
         self._settings = settings
+        self._turns = turns
         self._acts: dict[RunAct, Callable[[RunActRequest, ExecutionDescription], Awaitable[RunActReply]]] = {
             "cancel": self._cancel,
             "terminate": self._terminate,
@@ -77,18 +84,25 @@ class RunActor:
             RPCError: Temporal does not answer.
             Unavailable: The bus does not store the record: it may be done, so ask again with the same id.
         """
-        if (known := await self._recorded(request)) is not None:
+        if request.act != "retry":
+            return await self._act(request)
+        async with self._turns.of(request.workflow_id):
+            return await self._act(request)
+
+    async def _act(self, request: RunActRequest) -> RunActReply:
+        known = await recorded_act(self._bus, request.id, _PAST[request.act], request.workflow_id)
+        if known is not None:
             return _reply(request, "already", "This act has done it before.", became=known.became)
         try:
             execution = await describe_execution(self._client, request.workflow_id)
-            if request.act == "retry" and (execution.is_open or request.run_id not in {None, execution.run_id}):
-                if not await was_retried(self._client, self._bus, request, execution):
-                    return await self._is_another(request, execution) or await self._retry(request, execution)
-                reply = _reply(request, "done", "It goes on.", became=execution.run_id)
+            if request.act == "retry" and await was_retried(self._client, self._bus, request, execution):
+                reply = _reply(request, "done", "This act has tried it again.", became=execution.run_id)
             elif (later := await self._is_another(request, execution)) is not None:
                 return later
             else:
                 reply = await self._acts[request.act](request, execution)
+                if reply.outcome != "done" and await has_mark(self._client, request, execution):
+                    reply = _reply(request, "done", "This act has done it.")
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
@@ -99,12 +113,6 @@ class RunActor:
             await self._bus.publish(_record(request, execution.run_id, reply.became))
         return reply
 
-    async def _recorded(self, request: RunActRequest) -> RunActed | None:
-        newest = await self._bus.last(f"admin.run.{to_token(request.workflow_id)}")
-        known = None if newest is None else decode(newest.raw)
-        is_it = isinstance(known, RunActed) and (known.id, known.act) == (request.id, _PAST[request.act])
-        return known if is_it and isinstance(known, RunActed) else None
-
     async def _is_another(self, request: RunActRequest, newest: ExecutionDescription) -> RunActReply | None:
         """Refuse if the operator saw another run of this workflow id, unless this one continues it."""
         if request.run_id in {None, newest.run_id}:
@@ -112,7 +120,10 @@ class RunActor:
         seen = await describe_execution(self._client, request.workflow_id, request.run_id)
         if seen.status == "CONTINUED_AS_NEW" and seen.raw.first_run_id == newest.raw.first_run_id:
             return None
-        return _reply(request, "already", f"It was run again since, and is {newest.status.lower()} now.")
+        detail = f"It was run again since, and is {newest.status.lower()} now."
+        if request.act in {"retry", "rerun"}:
+            return _reply(request, "already", detail)
+        return _reply(request, "refused", f"{detail} Name the run again if you mean that one.")
 
     async def _cancel(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
         if not execution.is_open:
@@ -121,7 +132,7 @@ class RunActor:
             RequestCancelWorkflowExecutionRequest(
                 namespace=self._client.namespace,
                 workflow_execution=_of(execution),
-                identity=request.by,
+                identity=act_mark(request),
                 request_id=request.id,
                 first_execution_run_id=execution.raw.first_run_id,
                 reason=request.reason,
@@ -137,7 +148,7 @@ class RunActor:
             TerminateWorkflowExecutionRequest(
                 namespace=self._client.namespace,
                 workflow_execution=_of(execution),
-                identity=request.by,
+                identity=act_mark(request),
                 first_execution_run_id=execution.raw.first_run_id,
                 reason=request.reason,
             ),
@@ -154,7 +165,7 @@ class RunActor:
             namespace=self._client.namespace,
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
-            identity=request.by,
+            identity=act_mark(request),
             reason=request.reason,
             request_id=request.id,
         )
@@ -173,7 +184,7 @@ class RunActor:
             namespace=self._client.namespace,
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
-            identity=request.by,
+            identity=act_mark(request),
             reason=request.reason,
             request_id=request.id,
         )

@@ -5,19 +5,34 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from pydantic_core import to_jsonable_python
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import (
+    SearchAttributeIndexedValueType,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.connections.search_attributes import register_attributes, registered_attributes, unregistered_text
 from perdure.contracts import SearchAttribute, SignalWorkflow, StartWorkflow
 from perdure.values.flow_key import fit_key
-from perdure.values.search_attribute import EVENT_ID, KEY, ROUTE, AttributeType
+from perdure.values.search_attribute import EVENT_ID, KEY, OWN_ATTRIBUTES, ROUTE, AttributeType
 
-__all__ = ["READ_EVERY", "RunAttributes"]
+__all__ = ["READ_EVERY", "RunAttributes", "given_attributes"]
 
 READ_EVERY: Final = timedelta(seconds=30)
 """So soon after their registration, runs begin with new attributes."""
+
+_TYPES: Final[dict[SearchAttributeIndexedValueType, AttributeType]] = {
+    SearchAttributeIndexedValueType.KEYWORD: "keyword",
+    SearchAttributeIndexedValueType.INT: "int",
+    SearchAttributeIndexedValueType.DOUBLE: "double",
+    SearchAttributeIndexedValueType.BOOL: "bool",
+    SearchAttributeIndexedValueType.DATETIME: "datetime",
+    SearchAttributeIndexedValueType.KEYWORD_LIST: "keyword_list",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +103,15 @@ class RunAttributes:
         return TypedSearchAttributes(
             [_pair(name, it) for name, it in found.items() if self._known.get(name) == it.type]
         )
+
+
+def given_attributes(attributes: TypedSearchAttributes) -> dict[str, SearchAttribute]:
+    """Return what a route gave of the attributes with which a run began: all but Perdure's own."""
+    return {
+        pair.key.name: SearchAttribute(type=type_, value=to_jsonable_python(pair.value))
+        for pair in attributes
+        if pair.key.name not in OWN_ATTRIBUTES and (type_ := _TYPES.get(pair.key.indexed_value_type)) is not None
+    }
 
 
 def _pair(name: str, attribute: SearchAttribute) -> SearchAttributePair[Any]:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from perdure.cli.exit_codes import UNREACHABLE
 from tests.support.command_line import perdure_of, printed
 from tests.support.suite import World, gaps
 
@@ -55,11 +56,13 @@ async def test_failed_runs_are_tried_again_by_one_condition_each_once(world: Ope
 
 
 async def repeated(here: World) -> CompletedProcess[str]:
-    """Do the act again until the command ends by itself."""
+    """Do the act again until the command ends by itself, and has reached the services: it says what goes on."""
     async with asyncio.timeout(600):
         while True:
             with suppress(TimeoutError):
-                return await perdure_of(here.settings.state, *words("--yes", "--act", "renewed"))
+                ended = await perdure_of(here.settings.state, *words("--yes", "--act", "renewed"))
+                if ended.returncode != UNREACHABLE:
+                    return ended
 
 
 def words(*more: str) -> tuple[str, ...]:

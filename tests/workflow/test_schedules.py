@@ -1,6 +1,7 @@
 """Temporal's schedules become as the routes are, and leave alone what is not theirs."""
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,10 +9,13 @@ from temporalio.client import Client, ScheduleDescription
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import RawMessage
+from perdure.bus import MemoryBus, RawMessage
 from perdure.config.routes import Route
+from perdure.contracts.runs import FoundRuns, RunSearch
 from perdure.contracts.schedules import Schedules, ScheduleState
+from perdure_orchestrator.found_runs import find
 from perdure_orchestrator.schedules.reconciliation import RouteSchedules
+from perdure_orchestrator.schedules.worker import due_worker, plain_client
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -119,3 +123,35 @@ async def test_a_schedule_that_temporal_refuses_holds_up_no_other(real_server: W
     assert "unknown time zone Mars/Olympus" in (listed["a"].problem or "")
     assert listed["b"].problem is None
     assert listed["b"].next
+
+
+async def test_whoever_guesses_the_message_id_of_a_due_time_does_not_suppress_it(
+    real_server: WorkflowEnvironment,
+) -> None:
+    client, bus = real_server.client, MemoryBus()
+    now = datetime.now(UTC).replace(microsecond=0)
+    for second in range(30):  # JetStream knows message ids of a whole stream, whatever the subject
+        at = (now + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
+        guessed = {"Nats-Msg-Id": f"perdure/schedules/schedules.a/a@{at}"}
+        await bus.publish_raw(RawMessage("events.other", b"{}", guessed))
+    async with due_worker(plain_client(client), bus, "q"):
+        await reconcile(client, route("a", "* * * * * *"))
+        async with asyncio.timeout(20):
+            due = await anext(aiter(bus.subscribe("events.schedules.a", replay=True)))
+
+    assert due.raw.headers["ce-source"] == "perdure/schedules"
+
+
+async def test_a_condition_finds_no_due_time_that_waits_to_be_published(real_server: WorkflowEnvironment) -> None:
+    client = real_server.client
+    await reconcile(client, route("a", "* * * * * *"))  # nobody publishes: as while the orchestrator is down
+    async with asyncio.timeout(20):
+        while not (await found(client, "a")).info.num_actions:
+            await asyncio.sleep(0.1)
+        while not [it async for it in client.list_workflows("ExecutionStatus = 'Running'")]:
+            await asyncio.sleep(0.1)
+    search = RunSearch(where="ExecutionStatus = 'Running'").model_dump_json().encode()
+    runs = FoundRuns.model_validate_json(await find(client, RawMessage("queries.runs.find", search, {})))
+
+    assert runs.problem == ""
+    assert runs.runs == (), "who cancels all that runs would lose these starts"

@@ -10,7 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel
     from pydantic_core import to_jsonable_python
 
-    from perdure.bus import Bus, write_event
+    from perdure.bus import Bus, RawMessage, write_event
+    from perdure.bus.envelope import MESSAGE_ID
     from perdure.contracts import Event
     from perdure.values.event_type import SCHEDULED
     from perdure.values.run_id import SEPARATOR
@@ -73,5 +74,10 @@ class DuePublisher:
 
     @activity.defn(name="perdure_publish_due_event")
     async def publish(self, due: DueTime) -> None:
-        """Publish the event of a due time; NATS stores one of an id, and ingest knows a later copy."""
-        await self._bus.publish_raw(write_event(due_event(due)))
+        """Publish the event of a due time; NATS stores one of a run of the schedule, and ingest knows a later copy.
+
+        The message id holds Temporal's run id: JetStream would drop the event if another had an id that can be guessed.
+        """
+        raw = write_event(due_event(due))
+        message_id = f"{raw.headers[MESSAGE_ID]}/{activity.info().workflow_run_id}"
+        await self._bus.publish_raw(RawMessage(raw.subject, raw.body, {**raw.headers, MESSAGE_ID: message_id}))

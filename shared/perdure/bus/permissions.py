@@ -59,6 +59,9 @@ _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client librarie
 
 _RECORDS: Final = ("admin.approvers_file", "admin.policies", "admin.deploy.*", "admin.run.*")
 
+_DUE_TIMES: Final = f"events.{SCHEDULED}.>"
+"""Whoever published a due time before it is due would take its place: only schedules and the operator may."""
+
 _PUBLISHES: Final[_ByRole] = {
     "publisher": ("events.>", _OUTCOMES),
     "bot": ("decisions.>",),
@@ -69,7 +72,7 @@ _PUBLISHES: Final[_ByRole] = {
         "alerts.>",
         "receipts.>",
         "dlq.orchestrator",
-        f"events.{SCHEDULED}.>",
+        _DUE_TIMES,
         *_RECORDS,
     ),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
@@ -88,7 +91,8 @@ _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     # What has become of an event; then what waits for flow control.
     "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ", "STUCK", "WAITING", "LATEST", "OPEN"),
     # Held starts: a decision may wait for its run. Requests: those of a run that was terminated are closed for it.
-    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST", "APPROVALS"),
+    # Records: what an act on a run has done before.
+    "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST", "APPROVALS", "ADMIN"),
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
 }
@@ -129,7 +133,7 @@ class NatsPermissions:
 
     Attributes:
         publish_allow: Where the role may publish: subjects of messages, and JetStream API subjects.
-        publish_deny: Exceptions to these: API subjects of the durable consumers of other services.
+        publish_deny: Exceptions to these: API subjects of the durable consumers of other services, and due times.
         subscribe_allow: Where the role may subscribe.
     """
 
@@ -213,7 +217,9 @@ def _consumer_subjects(stream: str, service: str) -> Iterator[str]:
 
 
 def _denied_subjects(role: str) -> Iterator[str]:
-    """Yield the API subjects of other services' durable consumers, which the patterns for reading would match."""
+    """Yield what the other patterns would match: subjects of other services' durable consumers, and of due times."""
+    if role == "publisher":
+        yield _DUE_TIMES
     for consumer in CONSUMERS:
         if consumer.service != role and consumer.stream in _READS.get(role, ()):
             name = f"{consumer.stream}.{consumer.service}"

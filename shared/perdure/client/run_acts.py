@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 from pydantic import JsonValue
 
-from perdure.bus import Bus, RawMessage, decode
+from perdure.bus import Bus, RawMessage
 from perdure.bus.envelope import MESSAGE_ID
+from perdure.bus.views.recorded_acts import recorded_act
 from perdure.contracts import RunActed, to_token
 from perdure.contracts.run_acts import (
     ACT_ON_RUN,
@@ -116,9 +117,7 @@ class RunActs:
 
     async def signal(self, target: Target, name: str, body: bytes) -> RunActReply:
         """Send a signal to one run, as anybody may who is granted it; raises as ``each`` does."""
-        newest = await self.bus.last(f"admin.run.{to_token(target.workflow_id)}")
-        known = None if newest is None else decode(newest.raw)
-        if isinstance(known, RunActed) and (known.id, known.act) == (self.id, "signalled"):
+        if await recorded_act(self.bus, self.id, "signalled", target.workflow_id) is not None:
             detail = "This act has done it before."
             return RunActReply(workflow_id=target.workflow_id, outcome="already", detail=detail)
         subject = f"signals.{to_token(target.workflow_id)}.{to_token(name)}"

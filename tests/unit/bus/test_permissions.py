@@ -32,6 +32,13 @@ def test_only_the_orchestrator_and_the_operator_publish_on_admin() -> None:
     }
 
 
+def test_of_the_clients_nobody_publishes_due_times() -> None:
+    denied = nats_permissions("publisher").publish_deny
+
+    assert any(matches(pattern, "events.schedules.Report") for pattern in denied)
+    assert not any(matches(pattern, "events.order.placed") for pattern in denied)
+
+
 def test_the_operator_may_resend_a_dead_letter_on_its_original_subject() -> None:
     for subject in ("events.a", "commands.start.W", "decisions.r", "signals.run.stop", "notices.desk.high"):
         assert may_publish("operator", subject), subject

@@ -95,6 +95,7 @@ ATTACKS: Final = [
     ),
     Attack("forge a verdict on an event", publishes("publisher", "verdicts.work.quick"), "violation"),
     Attack("read the verdicts on events of others", subscribes("publisher", "verdicts.>"), "violation"),
+    Attack("forge a due time of a schedule", publishes("publisher", "events.schedules.Report"), "violation"),
     Attack("forge a receipt", publishes("publisher", "receipts.victim=2E1"), "violation"),
     Attack("forge an alert", publishes("publisher", "alerts.Asking.victim"), "violation"),
     Attack("forge a notification's outcome", publishes("publisher", "notifications.desk"), "violation"),
