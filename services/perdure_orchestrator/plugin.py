@@ -1,11 +1,6 @@
-"""Perdure as a temporalio plugin: what a client, worker or replayer needs to run agents and approvals.
-
-Data converter, external storage, interceptors, sandbox, failure types, logic flags, built-in workflows and activities
-are put together here and nowhere else.
-"""
+"""Perdure as a temporalio plugin: what clients, workers and replayers need to run agents and approvals, put together."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Final
@@ -35,6 +30,7 @@ from perdure_orchestrator.failure_log import no_text, redacted_failures
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.interceptors import FAILURE_TYPES, ProgressInterceptor
 from perdure_orchestrator.nats_connection import NatsConnection
+from perdure_orchestrator.own_executor import OwnExecutor
 from perdure_orchestrator.plugin_checks import NAME, choose_converter, refuse_client, refuse_second
 from perdure_orchestrator.publish_log import PublishLog
 from perdure_orchestrator.registry import refuse_reserved_names
@@ -63,14 +59,12 @@ class PerdurePlugin(SimplePlugin):
 
     Args:
         settings: The configuration of NATS, models, MCP servers, agents and limits.
-        bus: Where facts are published. By default the plugin connects to the configured NATS with the role
-            ``orchestrator`` while a worker or replayer runs or a large payload is read or written.
+        bus: Where facts are published; by default the configured NATS, with the role ``orchestrator``, while it is used.
         objects: Where large payloads and long conversations are stored; by default in that NATS.
         backends: The models and MCP servers of agents; by default those of the configuration.
-        approvers: Whose signatures count; by default the approvers file of the configuration. The worker verifies each
-            decision itself, so the file must lie where the worker runs.
-        verifications: Where the first verdict on each decision is kept; by default in that NATS, or in memory with a
-            bus of your own.
+        approvers: Whose signatures count; by default the approvers file of the configuration, which must lie where the
+            worker runs, since it verifies each decision itself.
+        verifications: Where the first verdict on each decision is kept; by default there, or in memory with your bus.
 
     Attributes:
         verifier: Verifies decisions for the runs of this process.
@@ -181,7 +175,7 @@ class PerdurePlugin(SimplePlugin):
             if config.get("tuner") is None:
                 threads = config.get("max_concurrent_activities") or self._settings.orchestrator.max_concurrent_steps
                 config["max_concurrent_activities"] = threads
-            config["activity_executor"] = _OwnExecutor(threads)
+            config["activity_executor"] = OwnExecutor(threads)
         return config
 
     def worker_activities(self, modules: Iterable[str]) -> list[Callable[..., Any]]:
@@ -235,15 +229,11 @@ class PerdurePlugin(SimplePlugin):
 
     async def _close_resources_of(self, worker: Worker) -> None:
         executor = worker.config(active_config=True).get("activity_executor")
-        if isinstance(executor, _OwnExecutor):
+        if isinstance(executor, OwnExecutor):
             executor.shutdown(wait=False)
         if not self._running_workers:
             self._progress.give_up()
             await self._activities.close()
-
-
-class _OwnExecutor(ThreadPoolExecutor):
-    """The threads that the plugin brings for one worker, which ends them."""
 
 
 def _tracing() -> list[OpenTelemetryInterceptor]:

@@ -13,7 +13,7 @@ _COMMANDS: Final = {
     "show": OnSuite(f"{__name__}.show", "Show a run: progress, votes, alerts, usage and Temporal's view."),
     "watch": OnSuite(f"{__name__}.watch", "Show progress live; of one run, until it ends."),
     "result": OnSuite(f"{__name__}.result", "Print the result of a run as JSON; with --json, its last fact."),
-    "history": OnSuite(f"{__name__}.history", "Print a run's history as JSON, for Temporal's replayers."),
+    "history": OnSuite(f"{__name__}.history", "Print a run's history as JSON, decrypted, for Temporal's replayers."),
     "trace": OnSuite(f"{__name__}.trace", "Draw the trace of a run of `perdure up`, from publisher to notice."),
     "signal": OnSuite(f"{__name__}.signal", "Send a signal to runs; each receives it once."),
     "update": OnSuite(f"{__name__}.update", "Send an update to a run, and print what its handler returns."),
