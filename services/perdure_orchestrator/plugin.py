@@ -1,4 +1,4 @@
-"""Perdure as a temporalio plugin: what clients, workers and replayers need to run agents and approvals, put together."""
+"""Perdure as a temporalio plugin: what clients, workers and replayers need for agents and approvals, put together."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -59,7 +59,7 @@ class PerdurePlugin(SimplePlugin):
 
     Args:
         settings: The configuration of NATS, models, MCP servers, agents and limits.
-        bus: Where facts are published; by default the configured NATS, with the role ``orchestrator``, while it is used.
+        bus: Where facts are published; by default the configured NATS, with the role ``orchestrator``, while used.
         objects: Where large payloads and long conversations are stored; by default in that NATS.
         backends: The models and MCP servers of agents; by default those of the configuration.
         approvers: Whose signatures count; by default the approvers file of the configuration, which must lie where the

@@ -235,11 +235,9 @@ class Releaser:
             await self._replace(Selection(self._journal.next_start), position, now)
 
     async def _wait(self, due: datetime | None) -> None:
-        seconds = _LOOK_EVERY
-        if due is not None:
-            seconds = max(0.0, min(seconds, (due - self._clock.now()).total_seconds()))
+        seconds = _LOOK_EVERY if due is None else min(_LOOK_EVERY, (due - self._clock.now()).total_seconds())
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(0.0, seconds)):
                 await self._woken.wait()
 
     def _on_freed(self, key: str) -> None:
@@ -247,7 +245,6 @@ class Releaser:
         self._woken.set()
 
     def _on_arrival(self, message: StoredMessage) -> None:
-        _, stage, route, _, _ = message.raw.subject.split(".")
-        if (stage, route) == (self._subjects.stage, self._subjects.route):
+        if message.raw.subject.split(".")[1:3] == [self._subjects.stage, self._subjects.route]:
             self._lines.arrived([message.raw.subject])
             self._woken.set()
