@@ -22,6 +22,7 @@ Cause = Literal[
     "held_singleton",
     "held_debounce",
     "held_batch",
+    "held_pause",
     "held",
     "skipped",
     "cancelled_start",

@@ -45,6 +45,11 @@ _WHY: Final[dict[str, tuple[Cause, str, str]]] = {
         "the batch that it belongs to is not full",
         "the batch starts by itself when it is full or its time is over; `flow.batch` sets both",
     ),
+    "pause": (
+        "held_pause",
+        "an operator has paused the route",
+        "it starts in its turn after `perdure routes resume`; `perdure routes list` says who paused the route, and why",
+    ),
 }
 _TURN: Final[tuple[Cause, str, str]] = (
     "held",
