@@ -39,7 +39,7 @@ NOTHING_HAPPENED: list[tuple[Cause, str, str, FactSnapshot]] = [
     ("held_singleton", r"is a `singleton`", r"when that run ends", held("singleton")),
     ("held_debounce", r"no further event of its key", r"after that pause", held("debounce")),
     ("held_batch", r"batch .* is not full", r"when it is full or its time is over", held("batch")),
-    ("held_pause", r"an operator has paused the route", r"`perdure routes resume`", held("pause")),
+    ("held_pause", r"operator has paused the route", r"`perdure routes resume`", held("pause")),
     ("held", r"turn .* has to come", r"perdure routes waiting", held(None)),
     (
         "skipped",

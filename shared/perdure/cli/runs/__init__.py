@@ -20,7 +20,7 @@ _COMMANDS: Final = {
     "query": OnSuite(f"{__name__}.query", "Query a run, and print the answer as JSON."),
     "cancel": OnSuite(
         f"{__name__}.acts",
-        "Request the cancellation of runs, which undo their steps and end; a start that is held is dropped.",
+        "Cancel runs, which undo their steps and end, or a start that is held.",
     ),
     "terminate": OnSuite(f"{__name__}.acts", "End runs at once: they undo nothing."),
     "pause": OnSuite(f"{__name__}.acts", "Let runs begin no step; those that run now end."),

@@ -47,7 +47,7 @@ def _register_endings(app: typer.Typer) -> None:
         yes: Yes = False,
         as_json: Json = False,
     ) -> None:
-        """Request the cancellation of runs, which undo their steps and end; a start that is held is dropped."""
+        """Cancel runs, which undo their steps and end, or a start that is held."""
         if wait and run is None:
             raise typer.BadParameter("--wait waits for one RUN")
         choice = ActChoice(run, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json)
