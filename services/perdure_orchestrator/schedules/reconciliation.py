@@ -89,7 +89,7 @@ class RouteSchedules:
         states = [await self._state(label) for label in self._declared]
         return Schedules(schedules=tuple(states)).model_dump_json().encode()
 
-    def _handle(self, label: str) -> ScheduleHandle:
+    def _scheduled(self, label: str) -> ScheduleHandle:
         return self._client.get_schedule_handle(schedule_id(self._queue, label))
 
     async def _ensure(self, label: str, declared: Schedule) -> None:
@@ -102,20 +102,20 @@ class RouteSchedules:
                 pass  # another process was faster; the next look compares
             return
         if not is_as_declared(found.schedule, declared):
-            await self._handle(label).update(lambda given: _changed(given, declared))
+            await self._scheduled(label).update(lambda given: _changed(given, declared))
             _log.info("the schedule of the route %s has changed", label)
         await self._ensure_pause(label, found, paused=declared.state.paused)
 
     async def _ensure_pause(self, label: str, found: ScheduleDescription, *, paused: bool) -> None:
         state = found.schedule.state
         if paused and not state.paused:
-            await self._handle(label).pause(note=PAUSED_BY_FILE)
+            await self._scheduled(label).pause(note=PAUSED_BY_FILE)
         elif not paused and state.paused and state.note == PAUSED_BY_FILE:
-            await self._handle(label).unpause(note="resumed by perdure.yaml")
+            await self._scheduled(label).unpause(note="resumed by perdure.yaml")
 
     async def _delete(self, label: str) -> None:
         try:
-            await self._handle(label).delete()
+            await self._scheduled(label).delete()
             _log.info("the schedule of the route %s is deleted", label)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
@@ -123,7 +123,7 @@ class RouteSchedules:
 
     async def _described(self, label: str) -> ScheduleDescription | None:
         try:
-            return await self._handle(label).describe()
+            return await self._scheduled(label).describe()
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
