@@ -36,7 +36,7 @@ def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool, con
         return given
     is_own = given is not None and type(given) is not SandboxedWorkflowRunner
     if not sandboxed and not is_own:
-        return UnsandboxedWorkflowRunner()
+        return _UnsandboxedWithContexts() if contexts else UnsandboxedWorkflowRunner()
     given = given or SandboxedWorkflowRunner()
     restrictions = given.restrictions.with_passthrough_modules(_OWN, *library_modules())
     if is_own:
@@ -71,7 +71,7 @@ class _Lean(WorkflowInstance):
 
 
 class _WithContexts(_Lean):
-    """A sandboxed run whose payloads are bound to it; only commands to other runs have the context of those."""
+    """A run whose payloads are bound to it; only commands to other runs have the context of those."""
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
         if command_info is not None and command_info.command_type in _TO_OTHERS:
@@ -95,3 +95,9 @@ class _Sandboxed(SandboxedWorkflowRunner):
 
 class _SandboxedWithContexts(_Sandboxed):
     instance_class = _WithContexts
+
+
+class _UnsandboxedWithContexts(UnsandboxedWorkflowRunner):
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """Create an instance whose task fails, as in the sandbox, if it cannot decrypt the result of a step."""
+        return _WithContexts(super().create_instance(det))

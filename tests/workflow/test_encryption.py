@@ -291,6 +291,39 @@ async def test_a_step_waits_for_its_key_instead_of_failing_its_run(
     assert result == PLANTED * 300
 
 
+@pytest.mark.parametrize("sandbox", [False, True])
+async def test_a_run_that_cannot_read_the_result_of_a_step_names_the_key_and_goes_on_with_it(
+    real_server: WorkflowEnvironment, tmp_path: Path, *, sandbox: bool
+) -> None:
+    keys, queue = key_file(tmp_path, "april"), uuid4().hex
+    (tmp_path / "other").mkdir()
+    others = key_file(tmp_path / "other", "may")
+    others.write_text(others.read_text() + keys.read_text())  # its results are encrypted with may
+    connected = client(real_server, plugins=[encrypting(keys, sandbox=sandbox)])
+    keys_of_steps = key_source(EncryptionSettings(keys_file=others))
+    address = real_server.client.service_client.config.target_host
+    stranger = await Client.connect(address, data_converter=converter(None, keys_of_steps))
+    async with (
+        Worker(stranger, task_queue=queue, activities=[repeat_text, fail_with]),
+        Worker(
+            connected,
+            task_queue=queue,
+            workflows=[Secretive, Inner],
+            activities=[repeat_text],
+            max_cached_workflows=10,  # only such a worker says why a task has failed
+            no_remote_activities=True,
+        ),
+    ):
+        run = await started(connected, queue)
+        stuck = await eventually(lambda: _failing_task(connected, run), within=60)
+        keys.write_text(keys.read_text() + others.read_text().splitlines(keepends=True)[0])
+        await run.signal("finish", "now")
+        result = await run.result()
+
+    assert "A value is encrypted with the key may" in stuck
+    assert result == PLANTED * 300
+
+
 async def _returned_by_a_bare_replay(history: WorkflowHistory) -> list[Any]:
     """Return what the workflow returns in a replay without Perdure."""
     results = Results()
