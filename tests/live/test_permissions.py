@@ -36,7 +36,7 @@ SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts", "operator": 
 READS = {
     "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS",
     "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ STUCK WAITING LATEST OPEN",
-    "orchestrator": "PROGRESS STUCK WAITING LATEST OBJ_PAYLOADS",
+    "orchestrator": "PROGRESS STUCK WAITING LATEST OBJ_PAYLOADS APPROVALS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
     "audit": "DLQ",
 }
@@ -154,7 +154,7 @@ async def test_a_role_gets_messages_of_the_streams_it_reads_and_deletes_from_its
     server: Server, role: str
 ) -> None:
     queues = {it.upper() for it in listed(QUEUES, role)}
-    looked_at = {"RECEIPTS", "ALERTS", "APPROVALS"} if role == "orchestrator" else set()
+    looked_at = {"RECEIPTS", "ALERTS", "EVENTS"} if role == "orchestrator" else set()
     named = listed(CONSUMERS, role) | looked_at | ({"KV_FLOORS"} if role in SERVICES else set())
     buckets = {f"KV_{bucket}" for bucket in listed(BUCKETS, role)}
     async with server.client(role) as role_client:
