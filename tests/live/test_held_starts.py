@@ -42,6 +42,7 @@ async def test_a_held_start_is_cancelled_by_the_id_of_its_run_or_of_its_event(li
     )
     cancelled = json.loads(by_event[1])
     assert (by_event[0], cancelled["workflow_id"], cancelled["outcome"]) == (0, run["by-event"], "done")
+    assert cancelled["detail"] == "Route Patient held its start: no run comes of the event by-event there."
     assert (again[0], "an operator cancelled it while it waited" in again[1]) == (1, True)
     assert (unknown[0], "Nothing has the id" in unknown[1]) == (4, True)
     assert result[0] == 0
