@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from perdure.bus import StoredMessage
 from perdure.errors import InvalidMessage
-from perdure.ledger import SALT, record_entry
+from perdure.ledger import SALT, Kept, record_entry
 from perdure_audit.leaves import Leaves, lock
 from perdure_audit.records import KEY, records
 from perdure_audit.transactions import WRITES
@@ -91,15 +91,8 @@ def row_of(message: StoredMessage, now: datetime) -> Row:
 
 def entry_of(row: Row) -> bytes:
     """Return the entry of a row in the ledger."""
-    return record_entry(
-        stream=row["stream"],
-        sequence=row["sequence"],
-        stored_at=row["said_at"],
-        subject=row["subject"],
-        headers=row["headers"],
-        body=row["body"],
-        salt=row["salt"],
-    )
+    names = ("stream", "sequence", "said_at", "subject", "headers", "body", "salt")
+    return record_entry(Kept(*(row[name] for name in names)))
 
 
 async def _unknown(connection: AsyncConnection, rows: Sequence[Row]) -> list[Row]:

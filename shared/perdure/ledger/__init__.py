@@ -7,12 +7,13 @@ from perdure.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoi
 from perdure.ledger.discrepancy import Discrepancy
 from perdure.ledger.entries import LARGEST, SALT, gap_entry, key_entry, message_entry
 from perdure.ledger.hashes import leaf_hash
+from perdure.ledger.kept import Kept
 from perdure.ledger.note import BadNote, Signer, Verifier
 from perdure.ledger.proof_file import BadProof, ProofFile
 from perdure.ledger.proofs import consistency_ranges, inclusion_ranges, is_consistent, is_included
 from perdure.ledger.record_entry import GAP, gap_body, record_entry
 from perdure.ledger.tiles import GrowingTree, TileMissing, edge_tiles, range_hash, tile_path, tiles_of
-from perdure.ledger.verification import Kept, Verification, Witnessed
+from perdure.ledger.verification import Verification, Witnessed
 
 __all__ = [
     "GAP",

@@ -13,6 +13,8 @@ from typing import Final
 
 import rfc8785
 
+from perdure.ledger.kept import Kept
+
 __all__ = ["LARGEST", "SALT", "VERSION", "gap_entry", "key_entry", "message_entry"]
 
 VERSION: Final = 1
@@ -29,34 +31,16 @@ _PLAIN: Final = frozenset(
 )  # fmt: skip
 
 
-def message_entry(  # noqa: PLR0913 (the facts of a message)
-    *,
-    stream: str,
-    sequence: int,
-    stored_at: datetime,
-    subject: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    salt: bytes,
-) -> bytes:
-    """Return the entry of a stored message.
-
-    Args:
-        stream: Name of its stream.
-        sequence: Its sequence there, from 1.
-        stored_at: When the stream stored it, with a time zone.
-        subject: As it was published.
-        headers: As they were published.
-        body: As it was published.
-        salt: Random bytes, kept beside the body.
-    """
-    shown, rest = _parted(headers)
+def message_entry(kept: Kept) -> bytes:
+    """Return the entry of a stored message, whose body was not erased."""
+    body = kept.body or b""
+    shown, rest = _parted(kept.headers)
     members = ",".join(f"{_quoted(name)}:{_quoted(value)}" for name, value in sorted(shown))
-    others = f'"{_headers_digest(rest, salt)}"' if rest else "null"
+    others = f'"{_headers_digest(rest, kept.salt)}"' if rest else "null"
     return (
-        f'{{"body_digest":"{sha256(salt + body).hexdigest()}","headers":{{{members}}},"other_headers":{others}'
-        f',"sequence":{sequence},"size":{len(body)},"stored_at":"{_instant(stored_at)}"'
-        f',"stream":{_quoted(stream)},"subject":{_quoted(_text(subject))},"v":{VERSION}}}'
+        f'{{"body_digest":"{sha256(kept.salt + body).hexdigest()}","headers":{{{members}}},"other_headers":{others}'
+        f',"sequence":{kept.sequence},"size":{len(body)},"stored_at":"{_instant(kept.stored_at)}"'
+        f',"stream":{_quoted(kept.stream)},"subject":{_quoted(_text(kept.subject))},"v":{VERSION}}}'
     ).encode()
 
 

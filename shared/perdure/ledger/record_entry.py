@@ -1,11 +1,10 @@
 """The entry of what the audit recorded: of a message, or of a gap that it declared in the record itself."""
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 from perdure.ledger.entries import gap_entry, message_entry
+from perdure.ledger.kept import Kept
 
 __all__ = ["GAP", "gap_body", "record_entry"]
 
@@ -20,31 +19,14 @@ def gap_body(stream: str, first: int, last: int) -> bytes:
     return json.dumps({"stream": stream, "first": first, "last": last}).encode()
 
 
-def record_entry(  # noqa: PLR0913 (the facts of a message)
-    *,
-    stream: str,
-    sequence: int,
-    stored_at: datetime,
-    subject: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    salt: bytes,
-) -> bytes:
-    """Return the entry of a record; arguments as in ``message_entry``.
+def record_entry(kept: Kept) -> bytes:
+    """Return the entry of a record, whose body was not erased.
 
     A gap was found when the stream stored the message that came after it.
     """
-    if subject == GAP and (last := _last(stream, sequence, body)) is not None:
-        return gap_entry(stream=stream, first=sequence, last=last, found_at=stored_at, reason=_REASON)
-    return message_entry(
-        stream=stream,
-        sequence=sequence,
-        stored_at=stored_at,
-        subject=subject,
-        headers=headers,
-        body=body,
-        salt=salt,
-    )
+    if kept.subject == GAP and (last := _last(kept.stream, kept.sequence, kept.body or b"")) is not None:
+        return gap_entry(stream=kept.stream, first=kept.sequence, last=last, found_at=kept.stored_at, reason=_REASON)
+    return message_entry(kept)
 
 
 def _last(stream: str, first: int, body: bytes) -> int | None:

@@ -14,35 +14,13 @@ from perdure.ledger.coverage import Coverage
 from perdure.ledger.discrepancy import Discrepancy, Verdict
 from perdure.ledger.entries import VERSION
 from perdure.ledger.hashes import leaf_hash
+from perdure.ledger.kept import Kept
 from perdure.ledger.record_entry import GAP, record_entry
 from perdure.ledger.tiles import GrowingTree
 
-__all__ = ["Kept", "Verification", "Witnessed"]
+__all__ = ["Verification", "Witnessed"]
 
 _MOST: Final = 1000  # faults that are listed: more say nothing more
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept of a message beside its leaf.
-
-    Attributes:
-        stream: Name of its stream.
-        sequence: Its sequence there.
-        stored_at: When the stream stored it.
-        subject: Its subject.
-        headers: Its headers.
-        body: Its body; None if it was erased, and ``headers`` and ``salt`` with it.
-        salt: The salt of the leaf's digests.
-    """
-
-    stream: str
-    sequence: int
-    stored_at: datetime
-    subject: str
-    headers: Mapping[str, str]
-    body: bytes | None
-    salt: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +63,7 @@ class Verification:
             self._find("integrity", self._size, f"{gone} deleted.")
         self._hashes.append(leaf_hash(entry))
         self._size += 1
-        is_same = kept is not None and kept.body is not None and _entry(kept) == entry
+        is_same = kept is not None and kept.body is not None and record_entry(kept) == entry
         if is_same and kept is not None and kept.subject != GAP:
             self._cover(leaf, kept.stream, kept.sequence, kept.stored_at)
         else:
@@ -154,15 +132,3 @@ class Verification:
 def _changed_gap(leaf: int, stream: str, gap: Mapping[str, Any], kept: Kept | None) -> str:
     which = f"The record of the gap {stream}:{gap['first']} to {stream}:{gap['last']}, leaf {leaf},"
     return f"{which} was {'deleted' if kept is None else 'changed'}."
-
-
-def _entry(kept: Kept) -> bytes:
-    return record_entry(
-        stream=kept.stream,
-        sequence=kept.sequence,
-        stored_at=kept.stored_at,
-        subject=kept.subject,
-        headers=kept.headers,
-        body=kept.body or b"",
-        salt=kept.salt,
-    )

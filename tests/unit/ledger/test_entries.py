@@ -7,16 +7,14 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.ledger import LARGEST, gap_entry, message_entry
+from perdure.ledger import LARGEST, Kept, gap_entry, message_entry
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 SALT = bytes(32)
 
 
 def entry(*, subject: str = "events.a", headers: dict[str, str] | None = None, body: bytes = b"{}") -> bytes:
-    return message_entry(
-        stream="EVENTS", sequence=7, stored_at=NOW, subject=subject, headers=headers or {}, body=body, salt=SALT
-    )
+    return message_entry(Kept("EVENTS", 7, NOW, subject, headers or {}, body, SALT))
 
 
 def test_an_entry_names_place_subject_and_attributes_and_hides_body_and_other_headers() -> None:

@@ -56,15 +56,8 @@ def message(number: int, body: bytes = b"{}") -> Kept:
     )
 
 
-def entry(kept: Kept) -> bytes:
-    return record_entry(
-        stream=kept.stream, sequence=kept.sequence, stored_at=kept.stored_at, subject=kept.subject,
-        headers=kept.headers, body=kept.body or b"", salt=kept.salt,
-    )  # fmt: skip
-
-
 def ledger(size: int = 30, *heads: int) -> Ledger:
-    made = Ledger([(entry(message(number)), message(number)) for number in range(size)], [])
+    made = Ledger([(record_entry(message(number)), message(number)) for number in range(size)], [])
     made.heads = [Witnessed(Checkpoint("l", at, made.root(at)), f"witness {at}") for at in heads or (10, 20, 30)]
     return made
 
@@ -96,7 +89,7 @@ def swap_two_leaves(it: Ledger) -> None:
 
 def rewrite_a_leaf(it: Ledger) -> None:
     other = message(12, b"other")
-    it.leaves[12] = (entry(other), other)
+    it.leaves[12] = (record_entry(other), other)
 
 
 def cut_the_end(it: Ledger) -> None:
@@ -107,7 +100,7 @@ def rewrite_everything_and_sign_it_again(it: Ledger) -> None:
     seen = it.heads[1]
     for number in range(5, 30):
         other = message(number, b"other")
-        it.leaves[number] = (entry(other), other)
+        it.leaves[number] = (record_entry(other), other)
     it.heads = [seen, Witnessed(Checkpoint("l", 30, it.root(30)), "the database")]
 
 
@@ -175,9 +168,9 @@ def test_an_erased_record_is_no_fault() -> None:
 
 def with_gap(first: int, last: int) -> Ledger:
     """Return a ledger whose leaf 6 is that of a declared gap."""
-    made = Ledger([(entry(kept), kept) for kept in map(message, (0, 1, 4, 5, 9, 8))], [])
+    made = Ledger([(record_entry(kept), kept) for kept in map(message, (0, 1, 4, 5, 9, 8))], [])
     gap = Kept("EVENTS", first, BEGAN, GAP, {}, gap_body("EVENTS", first, last), b"")
-    made.leaves.append((entry(gap), gap))
+    made.leaves.append((record_entry(gap), gap))
     made.heads = [Witnessed(Checkpoint("l", 7, made.root(7)), "us")]
     return made
 
