@@ -42,9 +42,7 @@ def test_a_number_is_finite(model: type[BaseModel], name: str, number: float) ->
         model.model_validate({name: number})
 
     problems = {it["type"] for it in raised.value.errors() if it["loc"][0] == name}
-    assert {it for it in problems if not it.endswith("_type")} == {
-        "finite_number"
-    }  # not other kinds
+    assert {it for it in problems if not it.endswith("_type")} == {"finite_number"}  # not other kinds
 
 
 def test_numbers_are_found() -> None:

@@ -13,14 +13,21 @@ from perdure.cli.runs.acting import ActChoice, ActId, DryRun, ManyRuns, OneRun, 
 from perdure.cli.runs.held import cancel_held
 
 if TYPE_CHECKING:
-    from perdure.client.run_acts import RunActs, Target
-    from perdure.contracts.run_acts import RunAct, RunActReply
+    from perdure.contracts.run_acts import RunAct
 
 __all__ = ["register"]
 
 _CODES: Final = (
     "Exit codes: 0 done, or it was so before; 1 refused; 4 no such run; 75 not reached: the same with --act goes on."
 )
+_TERMINATE: Final = 'perdure runs terminate Order~42 --reason "its code cannot end"'
+_TERMINATE_HELP: Final = """End runs at once: they undo nothing.
+
+Their code does not see it: for runs that cannot be cancelled."""
+_PAUSE: Final = 'perdure runs pause Order~42 --reason "the bank asks"'
+_PAUSE_HELP: Final = """Let runs begin no step; those that run now end.
+
+What comes for them meanwhile, such as decisions and signals, is kept. `perdure pause` stops the whole suite."""
 
 
 def _epilog(example: str) -> str:
@@ -29,12 +36,14 @@ def _epilog(example: str) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    _register_endings(app)
-    _register_pauses(app)
+    _register_cancel(app)
+    _register_plain(app, "terminate", example=_TERMINATE, help_=_TERMINATE_HELP)
+    _register_plain(app, "pause", example=_PAUSE, help_=_PAUSE_HELP)
+    _register_plain(app, "resume", example="perdure runs resume Order~42", help_="Let paused runs go on.")
     _register_repeats(app)
 
 
-def _register_endings(app: typer.Typer) -> None:
+def _register_cancel(app: typer.Typer) -> None:
     @app.command(epilog=_epilog("""perdure runs cancel --where 'CustomerId = "ACME"' --reason "left us" """.rstrip()))
     def cancel(  # noqa: PLR0913 (each is a flag)
         run: OneRun = None,
@@ -55,55 +64,23 @@ def _register_endings(app: typer.Typer) -> None:
         if wait and run is not None and not dry_run:
             run_command(_print_ending(run, as_json=as_json))
 
-    @app.command(epilog=_epilog('perdure runs terminate Order~42 --reason "its code cannot end"'))
-    def terminate(  # noqa: PLR0913 (each is a flag)
+
+def _register_plain(app: typer.Typer, act: RunAct, *, example: str, help_: str) -> None:
+    """Add the command of an act that has no options of its own."""
+
+    @app.command(act, help=help_, epilog=_epilog(example))
+    def command(  # noqa: PLR0913 (each is a flag)
         run: OneRun = None,
         where: ManyRuns = None,
         reason: Reason = "",
-        act: ActId = None,
+        act_id: ActId = None,
         *,
         dry_run: DryRun = False,
         yes: Yes = False,
         as_json: Json = False,
     ) -> None:
-        """End runs at once: they undo nothing.
-
-        Their code does not see it: for runs that cannot be cancelled.
-        """
-        _act("terminate", ActChoice(run, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json))
-
-
-def _register_pauses(app: typer.Typer) -> None:
-    @app.command(epilog=_epilog('perdure runs pause Order~42 --reason "the bank asks"'))
-    def pause(  # noqa: PLR0913 (each is a flag)
-        run: OneRun = None,
-        where: ManyRuns = None,
-        reason: Reason = "",
-        act: ActId = None,
-        *,
-        dry_run: DryRun = False,
-        yes: Yes = False,
-        as_json: Json = False,
-    ) -> None:
-        """Let runs begin no step; those that run now end.
-
-        What comes for them meanwhile, such as decisions and signals, is kept. `perdure pause` stops the whole suite.
-        """
-        _act("pause", ActChoice(run, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json))
-
-    @app.command(epilog=_epilog("perdure runs resume Order~42"))
-    def resume(  # noqa: PLR0913 (each is a flag)
-        run: OneRun = None,
-        where: ManyRuns = None,
-        reason: Reason = "",
-        act: ActId = None,
-        *,
-        dry_run: DryRun = False,
-        yes: Yes = False,
-        as_json: Json = False,
-    ) -> None:
-        """Let paused runs go on."""
-        _act("resume", ActChoice(run, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json))
+        choice = ActChoice(run, where, reason, act_id, dry_run=dry_run, yes=yes, as_json=as_json)
+        act_on_runs(act, choice, lambda acts, target: acts.act(act, target))
 
 
 def _register_repeats(app: typer.Typer) -> None:
@@ -153,13 +130,6 @@ def _register_repeats(app: typer.Typer) -> None:
         input_ = None if given is None else (parse_json(read_text(given)),)
         choice = ActChoice(run, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json)
         act_on_runs("rerun", choice, lambda acts, target: acts.act("rerun", target, input=input_))
-
-
-def _act(act: RunAct, choice: ActChoice) -> None:
-    async def do(acts: RunActs, target: Target) -> RunActReply:
-        return await acts.act(act, target)
-
-    act_on_runs(act, choice, do)
 
 
 async def _print_ending(run: str, *, as_json: bool) -> None:
