@@ -46,13 +46,13 @@ def workflow_runner(given: WorkflowRunner | None = None, *, sandboxed: bool, con
 
 
 class _Lean(WorkflowInstance):
-    """A sandboxed run that does not compute the serialization context of each payload.
+    """A run that does not compute the serialization context of each payload.
 
     Without encryption no converter of Perdure uses it, and computing it took half of the time spent in the sandbox.
     """
 
-    def __init__(self, sandboxed: WorkflowInstance) -> None:
-        self._sandboxed = sandboxed
+    def __init__(self, instance: WorkflowInstance) -> None:
+        self._instance = instance
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:  # noqa: ARG002 (temporalio's signature)
         return None
@@ -61,13 +61,13 @@ class _Lean(WorkflowInstance):
         return StorageDriverStoreContext(target=None)
 
     def activate(self, act: Any) -> Any:
-        return self._sandboxed.activate(act)
+        return self._instance.activate(act)
 
     def get_info(self) -> Info:
-        return self._sandboxed.get_info()
+        return self._instance.get_info()
 
     def get_thread_id(self) -> int | None:
-        return self._sandboxed.get_thread_id()
+        return self._instance.get_thread_id()
 
 
 class _WithContexts(_Lean):
@@ -75,7 +75,7 @@ class _WithContexts(_Lean):
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
         if command_info is not None and command_info.command_type in _TO_OTHERS:
-            return self._sandboxed.get_serialization_context(command_info)
+            return self._instance.get_serialization_context(command_info)
         info = self.get_info()
         return WorkflowSerializationContext(info.namespace, info.workflow_id)
 

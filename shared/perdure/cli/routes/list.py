@@ -33,8 +33,8 @@ def register(app: typer.Typer) -> None:
         """
         from perdure.config.loader import load_settings
 
-        configured, paused = load_settings().routes, _pauses()
-        schedules, problem = run_command(_schedules()) if any(it.cron for it in configured) else ({}, "")
+        configured = load_settings().routes
+        paused, schedules, problem = _now(has_cron=any(it.cron for it in configured))
         if as_json:
             for route in configured:
                 line = {**_as_configured(route, schedules.get(route.label)), "paused": paused.get(route.label)}
@@ -55,16 +55,33 @@ def _print_pauses(configured: Sequence[Route], paused: dict[str, str]) -> None:
             console.print(one_line(f"{route.label}: {pause}. {command}"), soft_wrap=True, markup=False)
 
 
-async def _schedules() -> tuple[dict[str, ScheduleState], str]:
-    """Return the schedules by route, or why they are not known."""
-    from perdure.contracts.schedules import LIST_SCHEDULES, Schedules
+def _now(*, has_cron: bool) -> tuple[dict[str, str], dict[str, ScheduleState], str]:
+    """Return the pauses and the schedules by route, and why the latter are not known; nothing without a suite."""
+    from perdure.local.absence import refuse_absent_suite
 
     try:
-        async with open_bus() as bus:
-            answer = Schedules.model_validate_json(await bus.request(LIST_SCHEDULES, b""))
+        if not has_cron:
+            refuse_absent_suite()  # before anything slow is imported
+        return run_command(_ask(has_cron=has_cron))
     except Unavailable as error:
-        return {}, str(error)
-    return {it.route: it for it in answer.schedules}, ""
+        return {}, {}, str(error) if has_cron else ""
+
+
+async def _ask(*, has_cron: bool) -> tuple[dict[str, str], dict[str, ScheduleState], str]:
+    from perdure.bus.views.pauses import pauses
+    from perdure.contracts.pauses import route_of
+    from perdure.contracts.schedules import LIST_SCHEDULES, Schedules
+
+    async with open_bus() as bus:
+        found = await pauses(bus)
+        paused = {route: it.sentence for what, it in found.items() if (route := route_of(what)) is not None}
+        if not has_cron:
+            return paused, {}, ""
+        try:
+            answer = Schedules.model_validate_json(await bus.request(LIST_SCHEDULES, b""))
+        except Unavailable as error:
+            return paused, {}, str(error)
+    return paused, {it.route: it for it in answer.schedules}, ""
 
 
 def _takes(route: Route) -> str:
@@ -83,26 +100,6 @@ def _due(route: Route, schedules: dict[str, ScheduleState]) -> str:
     if found.paused is not None:
         return f"{found.paused}{missed}"
     return f"{local_day(found.next[0])}{missed}" if found.next else f"never again{missed}"
-
-
-def _pauses() -> dict[str, str]:
-    """Return the sentence of each paused route, by its name; none without a suite."""
-    from perdure.local.absence import refuse_absent_suite
-
-    try:
-        refuse_absent_suite()
-        return run_command(_read_pauses())
-    except Unavailable:
-        return {}
-
-
-async def _read_pauses() -> dict[str, str]:
-    from perdure.bus.views.pauses import pauses
-    from perdure.contracts.pauses import route_of
-
-    async with open_bus() as bus:
-        found = await pauses(bus)
-    return {route: pause.sentence for what, pause in found.items() if (route := route_of(what)) is not None}
 
 
 def _does(route: Route) -> str:
