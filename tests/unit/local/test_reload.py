@@ -10,36 +10,16 @@ from perdure.config.problem import Problem
 from perdure.config.settings import Settings
 from perdure.local import check
 from perdure.local.check import check_configuration
-from perdure.local.program import Program
-from perdure.local.programs import SuitePrograms
 from perdure.local.reload import NotReloaded, project_changes, reload_on_change
 from perdure.local.suite import open_suite
 from perdure.runtime.background import background
-from tests.support.programs import EventRecorder, steady
-
-UNVERSIONED = "execution_engine: temporal\ntemporal: {deployment: null}\nworkflows: [flows]\n"
-CODE = """
-from temporalio import workflow
-
-
-@workflow.defn
-class Basket:
-    @workflow.run
-    async def run(self) -> int:
-        return 1
-"""
+from tests.support.programs import EventRecorder
+from tests.support.unversioned import CODE, unversioned_project
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    def service(_: SuitePrograms, name: str) -> Program:
-        return steady(tmp_path, name)
-
-    monkeypatch.setattr(SuitePrograms, "_service", service)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "perdure.yaml").write_text(UNVERSIONED)
-    (tmp_path / "flows.py").write_text(CODE)
-    return tmp_path
+    return unversioned_project(tmp_path, monkeypatch)
 
 
 async def test_code_that_breaks_after_its_check_is_not_taken_and_the_next_change_is(

@@ -7,39 +7,17 @@ import pytest
 
 from perdure.cli.rollout_display import show_rollout
 from perdure.config.loader import load_settings
-from perdure.local.program import Program
 from perdure.local.program_event import Ready, Restarting
-from perdure.local.programs import SuitePrograms
 from perdure.local.services import SERVICES
 from perdure.local.suite import open_suite
 from perdure.values.rollout import FilesLeftOut, Finished, RolloutEvent, RolloutRequest
-from tests.support.programs import EventRecorder, steady
-
-UNVERSIONED = "execution_engine: temporal\ntemporal: {deployment: null}\nworkflows: [flows]\n"
-CODE = """
-from temporalio import workflow
-
-
-@workflow.defn
-class Basket:
-    @workflow.run
-    async def run(self) -> int:
-        return 1
-"""
+from tests.support.programs import EventRecorder
+from tests.support.unversioned import CODE, UNVERSIONED, unversioned_project
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose workers have no versions."""
-
-    def service(_: SuitePrograms, name: str) -> Program:
-        return steady(tmp_path, name)
-
-    monkeypatch.setattr(SuitePrograms, "_service", service)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "perdure.yaml").write_text(UNVERSIONED)
-    (tmp_path / "flows.py").write_text(CODE)
-    return tmp_path
+    return unversioned_project(tmp_path, monkeypatch)
 
 
 def restarted(recorder: EventRecorder) -> set[str]:
