@@ -33,6 +33,7 @@ Cause = Literal[
     "resent",
     "dropped",
     "waiting_start",
+    "delayed",
     "waiting_worker",
     "waiting_version",
     "waiting_server",

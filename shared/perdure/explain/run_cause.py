@@ -1,6 +1,7 @@
 """What a run does or waits for: people, a worker, a version, a server, mended code, or nothing any more."""
 
 import json
+from datetime import datetime
 from typing import Final
 
 from perdure.contracts import ENDINGS, Progress
@@ -35,9 +36,11 @@ def run_answer(snapshot: FactSnapshot, run: RunFacts) -> Answer:
         return Answer(
             "paused",
             cite(f"The run {run.workflow_id} is paused, and does nothing.", place),
-            cite("Somebody has paused it in Temporal.", place),
-            cite("`temporal workflow unpause` lets it go on.", place),
+            cite(f"It is {closed(description.paused or 'paused in Temporal')}", place),
+            cite(f"`perdure runs resume {run_word(run.workflow_id)}` lets it go on.", place),
         )
+    if description is not None and description.begins_at is not None:
+        return _delayed(run, description.begins_at, place)
     if stuck := _stuck(snapshot, run):
         return stuck
     for request in snapshot.requests:
@@ -66,6 +69,15 @@ def _ended(run: RunFacts, last: Cited[Progress]) -> Answer:
         )
     return Answer(
         cause, cite(f"The run {run.workflow_id} {_ENDED.get(fact.kind, fact.kind)}.", last.place), why, remedy
+    )
+
+
+def _delayed(run: RunFacts, begins: datetime, place: str | None) -> Answer:
+    return Answer(
+        "delayed",
+        cite(f"The run {run.workflow_id} has not begun: it begins at {begins:%Y-%m-%d %H:%M:%S %Z}.", place),
+        cite("Its route delays it by `start_delay` or `not_before`, or Temporal by a backoff.", place),
+        cite("Wait: it begins by itself; `start_delay` and `not_before` of its route set the time.", place),
     )
 
 
