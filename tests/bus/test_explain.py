@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from perdure.bus import Bus, MemoryKeyValue, RawMessage
+from perdure.bus.views.run_lookup import NoRun, find_run
 from perdure.bus.views.snapshots import AskedSources, snapshot_of
 from perdure.contracts import (
     ApprovalRequested,
@@ -16,6 +17,7 @@ from perdure.contracts import (
     EventReference,
     EventVerdict,
     Notification,
+    OtherEvent,
     Policy,
     Progress,
     ProgressKind,
@@ -27,6 +29,7 @@ from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFoun
 from perdure.contracts.runs import BROKEN_CODE, DESCRIBE_RUN, RunDescription, StuckRun
 from perdure.errors import Ambiguous, Unavailable
 from perdure.explain import Explanation, explained
+from perdure.values.short_code import short_code
 
 TYPE = "word.sent"
 RUN = "order-7"
@@ -55,8 +58,8 @@ class World:
         sources = AskedSources(self.bus, self.request, self.bridge, within=within)
         return explained(await snapshot_of(sources, str(text), route=route))
 
-    async def event(self, event_id: str = "e1") -> int:
-        headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": TYPE, "ce-source": "test"}
+    async def event(self, event_id: str = "e1", source: str = "test") -> int:
+        headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": TYPE, "ce-source": source}
         return await self.bus.publish_raw(RawMessage(f"events.{TYPE}", b"{}", headers))
 
     async def judge(self, sequence: int, verdict: Any, **fields: Any) -> int:
@@ -146,6 +149,47 @@ async def test_a_beginning_of_several_runs_is_refused(world: World) -> None:
 
     with pytest.raises(Ambiguous):
         await world.explain("order-")
+
+
+async def test_a_text_that_is_the_id_of_one_run_and_the_code_of_another_is_refused(world: World) -> None:
+    await world.tell("started")
+    await world.tell("started", run=short_code(RUN))
+
+    with pytest.raises(Ambiguous, match="names a run by its id, and another by its code"):
+        await world.explain(short_code(RUN))
+
+
+async def test_the_id_of_an_event_counts_more_than_the_beginning_of_a_run(world: World) -> None:
+    sequence = await world.event("order")
+    await world.judge(sequence, "no_match", detail="x is false")
+    await world.tell("started")
+
+    found = await world.explain("order")
+    with pytest.raises(NoRun):
+        await find_run(world.bus, "order")
+
+    assert (found.about, found.answer.cause) == ("event", "no_match")
+
+
+async def test_all_events_of_one_id_are_named(world: World) -> None:
+    first = await world.event()
+    await world.judge(first, "no_match", detail="x is false")
+    second = await world.event()
+    await world.judge(second, "duplicate_of", other=OtherEvent(stream_sequence=first))
+    other = await world.event(source="elsewhere")
+
+    found = await world.explain("e1")
+    by_place = await world.explain(f"EVENTS:{second}")
+
+    assert found.answer.became.places[0] == f"EVENTS:{other}"
+    assert "2 other events have the same id" in found.answer.became.text
+    assert set(found.answer.became.places) >= {f"EVENTS:{first}", f"EVENTS:{second}"}
+    texts = [str(it.fact) for it in found.evidence if it.part == "same id"]
+    assert texts == [
+        f"{TYPE} with the id e1 of test [EVENTS:{second}]",
+        f"{TYPE} with the id e1 of test [EVENTS:{first}]",
+    ]
+    assert "same id" not in parts(by_place)
 
 
 async def test_a_run_that_no_orchestrator_knows_waits_for_one_and_the_source_is_named(world: World) -> None:

@@ -8,6 +8,7 @@ from perdure.contracts import (
     DeadLetter,
     DeadLetterSettled,
     Decision,
+    Event,
     EventVerdict,
     Notification,
     Progress,
@@ -108,6 +109,7 @@ class FactSnapshot:
         about: What it names.
         route: The route that should have taken the event, if somebody asks why it did not.
         event: The event: the one asked about, or the one that started the run.
+        same_id: Other events with the id that is asked about, newest first; None for one that cannot be read.
         verdicts: The verdicts on the event, in order of storage.
         commands: The commands that came of it.
         runs: The runs that it started or signalled; or the run asked about, or that of the request or decision.
@@ -125,6 +127,7 @@ class FactSnapshot:
     about: About
     route: str | None = None
     event: EventFacts | None = None
+    same_id: tuple[Cited[Event | None], ...] = ()
     verdicts: tuple[Cited[EventVerdict], ...] = ()
     commands: tuple[Cited[StartWorkflow | SignalWorkflow], ...] = ()
     runs: tuple[RunFacts, ...] = ()

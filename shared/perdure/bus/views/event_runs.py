@@ -1,7 +1,7 @@
 """Finds events in their stream, and the runs that they started, by the event's id."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Final
 
@@ -15,13 +15,14 @@ from perdure.contracts import Event, Progress, from_token, to_token
 from perdure.errors import InvalidMessage
 from perdure.values.run_id import SEPARATOR, place_of
 
-__all__ = ["event_at", "event_in", "find_event", "place_id", "run_tokens", "runs_of_event"]
+__all__ = ["event_at", "event_in", "find_event", "find_events", "place_id", "run_tokens", "runs_of_event"]
 
 _ALL_RUNS: Final = "progress.*.*"
 _SEPARATOR: Final = re.escape(to_token(SEPARATOR))
 _PLACE: Final = re.compile(r"EVENTS\.(\d{1,19})(\.\d+)?", re.ASCII)
 _BODIES: Final = 500  # events
 _BODY_BYTES: Final = 16 * 1024 * 1024
+_ALIKE: Final = 10_000  # events, the newest, in which further ones with the same id are looked for
 
 
 async def runs_of_event(bus: Bus, event_id: str, tokens: Iterable[str] | None = None) -> list[str]:
@@ -63,22 +64,37 @@ async def find_event(
     Raises:
         Unavailable: NATS does not answer.
     """
+    events = find_events(bus, event_id, type_=type_, source=source, most=most)
+    async with aclosing(events):
+        return await anext(events, None)
+
+
+async def find_events(
+    bus: Bus, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
+) -> AsyncGenerator[StoredMessage]:
+    """Yield the events with an id as ``find_event`` searches for them, newest first.
+
+    Events of several sources, or of the same that published it again after the duplicate window, may share an id.
+    Beyond the newest 10,000 events only the first is looked for.
+    """
     subject = f"{PREFIX}{type_ or '>'}"
     if found := await _at_place(bus, event_id, subject):
-        return found
+        yield found
+        return
     searched, bodies, left = 0, _BODIES, _BODY_BYTES
+    has_found = False
     async with aclosing(newest_headers(bus, subject)) as messages:
         async for message in messages:
             named = _is_named(message, event_id, source)
             if named or (named is None and bodies > 0 and left > 0):
                 whole = await event_at(bus, message.sequence, message.raw.subject)
                 if whole is not None and _is(whole, event_id, source):
-                    return whole
+                    yield whole
+                    has_found = True
                 bodies, left = bodies - 1, left - (0 if whole is None else len(whole.raw.body))
             searched += 1
-            if searched == most:
+            if searched == most or (has_found and searched >= _ALIKE):
                 break
-    return None
 
 
 async def event_at(bus: Bus, sequence: int, subject: str) -> StoredMessage | None:
