@@ -1,5 +1,6 @@
 """A user's workflows, for live tests of what `perdure explain` answers: each comes to a stop in a way of its own."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,18 @@ class Breaking:
     @workflow.run
     async def run(self, data: dict[str, Any]) -> None:
         raise ApplicationError(data["reason"])
+
+
+@activity.defn
+async def work_long() -> None:
+    await asyncio.sleep(600)
+
+
+@workflow.defn
+class Working:
+    @workflow.run
+    async def run(self, _: dict[str, Any]) -> None:
+        await workflow.execute_activity(work_long, start_to_close_timeout=timedelta(minutes=15))
 
 
 @workflow.defn

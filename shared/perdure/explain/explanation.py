@@ -83,8 +83,8 @@ class EvidenceItem:
     """One fact that the sentences rest on.
 
     Attributes:
-        part: What it is: ``event``, ``same id``, ``verdict``, ``command``, ``run``, ``step``, ``problem``, ``worker``, ``approval``,
-            ``decision``, ``receipt``, ``notice``, ``dead letter``, ``act`` or ``result``.
+        part: What it is: ``event``, ``same id``, ``verdict``, ``command``, ``run``, ``step``, ``problem``, ``worker``,
+            ``approval``, ``decision``, ``receipt``, ``notice``, ``dead letter``, ``act`` or ``result``.
         fact: The fact and its places.
     """
 

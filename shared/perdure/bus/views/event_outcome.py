@@ -67,7 +67,8 @@ async def event_outcome(
     runs = [await _run(bus, command) for command in effective]
     runs += await _runs_of_others(bus, known, {run.workflow_id for run in runs})
     runs += await _released_runs(bus, known, {run.workflow_id for run in runs}, None if event is None else event.id)
-    if event is not None and runs_before is not None and not runs and not commands and not refused:
+    is_held = any(it.verdict == "held" for it in known.routes)  # a batch claims the runs of its events beforehand
+    if event is not None and runs_before is not None and not (runs or commands or refused or is_held):
         runs = [_outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_before(event)]
     runs = [await _with_stuck(bus, run) for run in runs]
     refused = refused or next((it for _, it in firsts if it is not None), None)
