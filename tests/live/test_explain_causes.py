@@ -123,7 +123,7 @@ SECOND = [  # once the first of their routes runs
 ]
 # What is explained, the cause, and what its reason and its remedy say.
 NOTHING_HAPPENED = [
-    ("nobody", "no_route", r"no_route", r"Add a route .* perdure dlq resend"),
+    ("nobody", "no_route", r"no_route", r"Add a route .*perdure dlq resend"),
     ("false", "no_match", r"data\.size is 3", r"Change `when` of route When"),
     ("window", "held_window", r"window of the route is closed", r"when the window opens"),
     ("rate", "held_rate", r"`rate` is used up", r"raise `flow\.rate`"),

@@ -19,7 +19,12 @@ __all__ = ["explained"]
 def explained(snapshot: FactSnapshot) -> Explanation:
     """Return what became of the thing that a snapshot is about, why, and what to do."""
     return Explanation(
-        snapshot.asked, snapshot.about, _answer(snapshot), tuple(evidence(snapshot)), tuple(sorted(snapshot.silent))
+        snapshot.asked,
+        snapshot.about,
+        _answer(snapshot),
+        tuple(evidence(snapshot)),
+        tuple(sorted(snapshot.silent)),
+        tuple(sorted(snapshot.unrecorded)),
     )
 
 

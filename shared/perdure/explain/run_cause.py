@@ -6,7 +6,7 @@ from typing import Final
 
 from perdure.contracts import ENDINGS, Progress
 from perdure.contracts.runs import MEND_THE_CODE, PendingStep, RunDescription
-from perdure.explain.explanation import Answer, Cause, cite, closed
+from perdure.explain.explanation import ASK_THE_SUITE, Answer, Cause, cite, closed
 from perdure.explain.request_cause import open_request
 from perdure.explain.snapshot import Cited, FactSnapshot, RunFacts
 from perdure.values.printable import one_line
@@ -46,7 +46,7 @@ def run_answer(snapshot: FactSnapshot, run: RunFacts) -> Answer:
     for request in snapshot.requests:
         if request.state == "open" and request.request.message.workflow_id == run.workflow_id:
             return open_request(snapshot, request)
-    return _without_worker(snapshot, run) or _at_work(run, place)
+    return _without_worker(snapshot, run) or _at_work(snapshot, run, place)
 
 
 def _ended(run: RunFacts, last: Cited[Progress]) -> Answer:
@@ -124,9 +124,11 @@ def _without_worker(snapshot: FactSnapshot, run: RunFacts) -> Answer | None:
     return Answer("waiting_version", became, why, cite(remedy, place))
 
 
-def _at_work(run: RunFacts, place: str | None) -> Answer:
+def _at_work(snapshot: FactSnapshot, run: RunFacts, place: str | None) -> Answer:
     description, last = run.description, run.last
     word = run_word(run.workflow_id)
+    if description is None and "orchestrator" in snapshot.unrecorded:
+        return _in_record(run, place)
     if description is not None and description.status is None:
         return _not_at_temporal(run, place)
     failing = [it for it in (description.pending if description else ()) if it.last_failure]
@@ -146,6 +148,16 @@ def _at_work(run: RunFacts, place: str | None) -> Answer:
         cite(f"The run {run.workflow_id} {_state(run)}.", place),
         cite(f"{doing}.", place),
         cite(f"Wait; `perdure watch {word}` follows it.", place),
+    )
+
+
+def _in_record(run: RunFacts, place: str | None) -> Answer:
+    newest = "no fact of it" if run.last is None else f"its fact {run.last.message.sequence}, {run.last.message.kind},"
+    return Answer(
+        "running" if run.last is not None else "waiting_start",
+        cite(f"The run {run.workflow_id} {_state(run)} where the record ends.", place),
+        cite(f"The record has {newest} and no ending; whether a worker was alive is not in a record.", place),
+        cite(ASK_THE_SUITE, place),
     )
 
 

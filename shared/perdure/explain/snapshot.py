@@ -121,6 +121,7 @@ class FactSnapshot:
         settlements: The acts by which operators resent or dropped a dead letter.
         broken_code: Why no orchestrator can load the author's code; empty if nothing is wrong with it.
         silent: The streams and services that did not answer in time.
+        unrecorded: What knows more, and is not in a record, if it is a record that was read.
     """
 
     asked: str
@@ -139,6 +140,7 @@ class FactSnapshot:
     settlements: tuple[Cited[DeadLetterSettled], ...] = ()
     broken_code: str = ""
     silent: tuple[str, ...] = ()
+    unrecorded: tuple[str, ...] = ()
 
     @property
     def words(self) -> tuple[Cited[RouteVerdict], ...]:

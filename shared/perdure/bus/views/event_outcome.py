@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from perdure.bus.envelope import decode
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import StoredMessage, StreamReader
 from perdure.bus.views.data_digest import data_digest
 from perdure.bus.views.event_runs import event_in, place_id
 from perdure.bus.views.event_verdicts import RouteVerdicts, event_verdicts
@@ -43,7 +43,11 @@ _SERVICES: Final = ("ingest", "orchestrator")  # that refuse events; others refu
 
 
 async def event_outcome(
-    bus: Bus, message: StoredMessage, *, ledger: StartLedger | None = None, runs_before: RunsBefore | None = None
+    bus: StreamReader,
+    message: StoredMessage,
+    *,
+    ledger: StartLedger | None = None,
+    runs_before: RunsBefore | None = None,
 ) -> EventOutcome:
     """Return what has become of a stored event by now.
 
@@ -111,7 +115,7 @@ def _is_refused(verdicts: RouteVerdicts) -> bool:
     return verdicts.is_refused or (verdicts.is_whole and words == {"refused"})
 
 
-async def _as_the_first(bus: Bus, verdict: RouteVerdict) -> tuple[RouteVerdict, RefusedEvent | None]:
+async def _as_the_first(bus: StreamReader, verdict: RouteVerdict) -> tuple[RouteVerdict, RefusedEvent | None]:
     """Return the verdict on the first event of a duplicate whose run is not known, and its dead letter.
 
     Other verdicts stay as they are.
@@ -132,7 +136,7 @@ async def _as_the_first(bus: Bus, verdict: RouteVerdict) -> tuple[RouteVerdict, 
     return first, await _dead_letter(bus, message, await event_commands(bus, message))
 
 
-async def event_commands(bus: Bus, message: StoredMessage) -> dict[int, Command]:
+async def event_commands(bus: StreamReader, message: StoredMessage) -> dict[int, Command]:
     """Return the commands of a stored event by their sequence, as far as they are among the next 4,096.
 
     Raises:
@@ -154,7 +158,7 @@ async def event_commands(bus: Bus, message: StoredMessage) -> dict[int, Command]
 
 
 async def _dead_letter(
-    bus: Bus, message: StoredMessage, commands: Mapping[int, Command], *, backfilled: Collection[str] = ()
+    bus: StreamReader, message: StoredMessage, commands: Mapping[int, Command], *, backfilled: Collection[str] = ()
 ) -> RefusedEvent | None:
     """Return the dead letter of an event or of one of its commands, but those before a backfill of a route."""
     counting = (place for place, it in commands.items() if it.event.backfill or it.route not in backfilled)
@@ -190,7 +194,7 @@ async def _effective(commands: dict[int, Command], ledger: StartLedger | None) -
     return list(found.values())
 
 
-async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) -> list[EventRun]:
+async def _runs_of_others(bus: StreamReader, verdicts: RouteVerdicts, known: set[str]) -> list[EventRun]:
     """Return the runs that another event's command started for this one: of its batch, or of the same event before."""
     others = {it.workflow_id: it.verdict for it in verdicts.routes if it.verdict in _RUN_OF_ANOTHER and it.workflow_id}
     found = []
@@ -202,7 +206,9 @@ async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) ->
     return found
 
 
-async def _released_runs(bus: Bus, verdicts: RouteVerdicts, known: set[str], event_id: str | None) -> list[EventRun]:
+async def _released_runs(
+    bus: StreamReader, verdicts: RouteVerdicts, known: set[str], event_id: str | None
+) -> list[EventRun]:
     """Return the runs of held and backfilled starts that have begun, found by their progress alone."""
     later = (it for it in verdicts.routes if it.verdict == "held" or (it.backfill and it.verdict in _OWN_RUN))
     runs = {it.workflow_id for it in later if it.workflow_id} - known
@@ -215,7 +221,7 @@ async def _released_runs(bus: Bus, verdicts: RouteVerdicts, known: set[str], eve
     return found
 
 
-async def _run(bus: Bus, command: Command) -> EventRun:
+async def _run(bus: StreamReader, command: Command) -> EventRun:
     newest = await bus.last(f"progress.{to_pattern(command.workflow)}.{to_token(command.workflow_id)}")
     outcome = _outcome(command.workflow_id, newest)
     if isinstance(command, SignalWorkflow):
@@ -231,6 +237,6 @@ def _outcome(run: str, newest: StoredMessage | None) -> EventRun:
     return EventRun(workflow_id=run, workflow=fact.workflow, kind=fact.kind, result=result, error=fact.error)
 
 
-async def _with_stuck(bus: Bus, run: EventRun) -> EventRun:
+async def _with_stuck(bus: StreamReader, run: EventRun) -> EventRun:
     stuck = None if run.kind in ENDINGS else await stuck_run(bus, run.workflow_id)
     return run if stuck is None else run.model_copy(update={"stuck": stuck.error})

@@ -67,7 +67,7 @@ async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = N
     snapshot = replace(found, route=route)
     if any(run.description is None or run.description.polling == () for run in snapshot.runs):
         snapshot = replace(snapshot, broken_code=await sources.broken_code())
-    return replace(snapshot, silent=tuple(sorted(sources.silent)))
+    return replace(snapshot, silent=tuple(sorted(sources.silent)), unrecorded=tuple(sorted(sources.unrecorded)))
 
 
 async def _named(sources: AskedSources, text: str) -> FactSnapshot | None:
