@@ -1,6 +1,7 @@
 """What `perdure explain` reads of the streams: it finds what a text names, and cites the messages by their places."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class World:
         self.bus = bus
         self.bridge = MemoryKeyValue()
         self.records: list[AuditRecord] | None = []
+        self.consuming = {"APPROVALS.notifier"}
         self.leaves: dict[str, int] | None = {}
         self.description: RunDescription | None = RunDescription(workflow_id=RUN, status="RUNNING")
 
@@ -62,6 +64,9 @@ class World:
         if subject == AUDIT_PROOFS and self.leaves is not None:
             proofs = [AuditProof(place=place, leaf=leaf, entry=b"", path=()) for place, leaf in self.leaves.items()]
             return AuditProofsFound(key="", checkpoint="", size=99, proofs=tuple(proofs)).model_dump_json().encode()
+        if subject.startswith("$JS.API.CONSUMER.INFO."):
+            waiting = int(subject.removeprefix("$JS.API.CONSUMER.INFO.") in self.consuming)
+            return json.dumps({"num_waiting": waiting}).encode()
         raise Unavailable(f"No responder replies on {subject}.")
 
     def sources(self, within: float = 5) -> AskedSources:
@@ -223,6 +228,26 @@ async def test_a_run_that_no_orchestrator_knows_waits_for_one_and_the_source_is_
     found = await world.explain(RUN)
 
     assert (found.answer.cause, found.silent) == ("waiting_worker", ("orchestrator",))
+
+
+async def test_an_orchestrator_that_consumes_and_knows_nothing_of_a_run_waits_for_temporal(world: World) -> None:
+    await world.tell("started")
+    world.description = None
+    world.consuming = {"COMMANDS.orchestrator"}
+
+    found = await world.explain(RUN)
+
+    assert (found.answer.cause, found.silent) == ("waiting_temporal", ("Temporal",))
+
+
+async def test_people_whom_no_notifier_can_notify_are_said_to_be_asked_in_vain(world: World) -> None:
+    await world.tell("waiting")
+    await world.ask_people()
+    world.consuming = set()
+
+    found = await world.explain(REQUEST)
+
+    assert (found.answer.cause, found.silent) == ("channel_down", ("notifier",))
 
 
 async def test_an_orchestrator_that_cannot_load_the_code_is_named_with_its_reason(world: World) -> None:

@@ -62,7 +62,7 @@ ROUTES = [
     route("Calling", "Calling"),
 ]
 
-CONFIGURATION = {
+CONFIGURATION: dict[str, Any] = {
     "workflows": ["workshop", "causes"],
     "routes": ROUTES,
     "mcp": {"servers": {"absent": {"url": NOWHERE}}},
@@ -202,6 +202,14 @@ class Asked:
             pass
         return found
 
+    async def silent(self, names: set[str], *arguments: str) -> dict[str, Any]:
+        """Explain something until all of these and no others are named as silent."""
+        found: dict[str, Any] = {"silent": None}
+        async with asyncio.timeout(60):
+            while set(found["silent"] or ()) != names:
+                (found,) = printed(await perdure_of(self.world.settings.state, "explain", *arguments, "--json"))
+        return found
+
     async def act(self, *arguments: str) -> None:
         done = await perdure_of(self.world.settings.state, *arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
@@ -300,3 +308,26 @@ async def test_why_a_route_took_no_event_is_explained(asked: Asked, wanted: tupl
     assert found["cause"] == cause, found
     assert re.search(why, found["why"]["text"]), found
     assert re.search(remedy, found["remedy"]["text"]), found
+
+
+async def test_with_each_part_down_in_turn_it_is_named_and_the_rest_is_explained(asked: Asked) -> None:
+    supervisor, silent = asked.world.suite.supervisor, list[str]()
+    found = {}
+    for part in ("notifier", "audit", "ingest", "temporal", "orchestrator"):
+        await supervisor.remove(part)
+        if part == "orchestrator":
+            silent.remove("Temporal")  # nobody is left who would know
+        silent.append({"temporal": "Temporal"}.get(part, part))
+        if part == "ingest":
+            await asked.publish("Quick", "unread", b"{}")
+        found[part] = await asked.silent(set(silent), "asks")
+    unread = await asked.silent({"ingest", "audit"}, "unread")
+    running = await asked.silent({"ingest", "orchestrator", "audit"}, "signal")
+    await supervisor.remove("nats")
+    without_nats = await perdure_of(asked.world.settings.state, "explain", "asks")
+
+    assert {it["cause"] for it in found.values()} == {"waiting_person"}
+    assert unread["cause"] == "not_read"
+    assert "No ingest service answers" in unread["why"]["text"]
+    assert running["cause"] == "waiting_worker"
+    assert (without_nats.returncode, "--offline DIR" in without_nats.stderr) == (75, True)

@@ -37,6 +37,7 @@ Cause = Literal[
     "delayed",
     "waiting_worker",
     "waiting_version",
+    "waiting_temporal",
     "waiting_server",
     "waiting_step",
     "waiting_person",

@@ -61,6 +61,10 @@ def open_request(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
         why = cite(f"{channels} {votes.text}", *(place for it in failed for place in it.places), *votes.places)
         remedy = cite(f"Mend the channel (`perdure doctor`), or ask them another way: {decide}.", *why.places[:1])
         return Answer("channel_down", became, why, remedy)
+    if "notifier" in snapshot.silent and not any(it.message.outcome == "sent" for it in snapshot.notices):
+        why = cite(f"No notifier runs, which would send them a notice. {votes.text}", *votes.places)
+        remedy = cite(f"Start it (`perdure up`, or the notifier's process), or ask them: {decide}.", *why.places[:1])
+        return Answer("channel_down", became, why, remedy)
     return Answer("waiting_person", became, votes, cite(f"One who may vote has to: {decide}.", facts.request.place))
 
 

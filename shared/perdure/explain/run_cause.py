@@ -131,6 +131,8 @@ def _at_work(snapshot: FactSnapshot, run: RunFacts, place: str | None) -> Answer
         return _in_record(run, place)
     if description is not None and description.status is None:
         return _not_at_temporal(run, place)
+    if "Temporal" in snapshot.silent:
+        return _without_temporal(run, place)
     failing = [it for it in (description.pending if description else ()) if it.last_failure]
     if failing:
         return _retried(run, failing[0], place)
@@ -148,6 +150,15 @@ def _at_work(snapshot: FactSnapshot, run: RunFacts, place: str | None) -> Answer
         cite(f"The run {run.workflow_id} {_state(run)}.", place),
         cite(f"{doing}.", place),
         cite(f"Wait; `perdure watch {word}` follows it.", place),
+    )
+
+
+def _without_temporal(run: RunFacts, place: str | None) -> Answer:
+    return Answer(
+        "waiting_temporal",
+        cite(f"The run {run.workflow_id} {_state(run)}, and waits for Temporal.", place),
+        cite("The orchestrator runs, and gets no answer from Temporal: no step can begin or end.", place),
+        cite("Start Temporal (`perdure up`, or your own server): the run goes on by itself.", place),
     )
 
 

@@ -115,6 +115,8 @@ NOTHING_HAPPENED: list[tuple[Cause, str, str, FactSnapshot]] = [
         r"perdure runs resume R~42",
         on.of_run(on.ran("started", on.described(status="PAUSED", paused="paused since today by ops: the bank asks"))),
     ),
+    ("waiting_temporal", r"no answer from Temporal", r"perdure up", on.of_run(on.ran("started"), silent=("Temporal",))),
+    ("channel_down", r"No notifier runs", r"perdure up", on.of_request(on.request(), silent=("notifier",))),
     ("delayed", r"start_delay", r"Wait", on.of_run(on.ran(None, on.described(begins_at=on.NOW)))),
     ("unknown", r"never stored, or has expired", r"Compare the id", FactSnapshot("nope", "nothing")),
     ("not_read", r"No ingest service answers", r"Start ingest", on.of_event(silent=("ingest",))),

@@ -1,6 +1,7 @@
 """Finds what a text names, and gathers what is known of it."""
 
 import re
+import sys
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -38,6 +39,7 @@ __all__ = ["snapshot_of"]
 
 _PLACE: Final = re.compile(r"([A-Z]+):(\d{1,19})", re.ASCII)
 _ALL_RUNS: Final = "progress.*.*"
+_MOST_EVENTS: Final = 50_000  # the newest, in which an event is looked for
 _SAME_ID: Final = 10  # events, the newest
 _EVENTS: Final = 10_000  # the newest, in which the event of a run is looked for: about half a second
 
@@ -125,9 +127,9 @@ async def _run(sources: AskedSources, text: str, workflow_id: str) -> FactSnapsh
     run = await run_facts(sources, workflow_id)
     snapshot = await with_people(sources, FactSnapshot(text, "run", runs=(run,)))
     event_id = None if run.last is None else run.last.message.event_id
-    message = None
+    message, most = None, sys.maxsize if sources.is_record else _EVENTS
     if event_id is not None:
-        message = await sources.search("EVENTS", find_event(sources.bus, event_id, most=_EVENTS), None)
+        message = await sources.search("EVENTS", find_event(sources.bus, event_id, most=most), None)
     return snapshot if message is None else await with_event(sources, snapshot, message)
 
 
@@ -147,8 +149,8 @@ async def _event(sources: AskedSources, text: str) -> FactSnapshot | None:
 
 
 async def _of_id(sources: AskedSources, event_id: str) -> list[StoredMessage]:
-    found = []
-    async with aclosing(find_events(sources.bus, event_id)) as events:
+    found, most = [], sys.maxsize if sources.is_record else _MOST_EVENTS
+    async with aclosing(find_events(sources.bus, event_id, most=most)) as events:
         async for event in events:
             found.append(event)
             if len(found) == _SAME_ID:

@@ -1,6 +1,7 @@
 """The streams and services that are asked, each for a second: whoever does not answer is named as silent."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -76,6 +77,17 @@ class AskedSources:
         except ValidationError:
             self.silent.add(service)
             return None
+
+    async def is_consumed(self, stream: str, service: str) -> bool:
+        """Return whether a process of a service takes messages of a stream; False too if nobody tells."""
+        if self._request is None:
+            return False
+        try:
+            async with asyncio.timeout(self._within):
+                body = await self._request(f"$JS.API.CONSUMER.INFO.{stream}.{service}", b"")
+            return int(json.loads(body).get("num_waiting", 0)) > 0
+        except (TimeoutError, Unavailable, ValueError):
+            return False
 
     async def newest(self, stream: str, subject: str) -> StoredMessage | None:
         """Return the newest message of a subject."""
