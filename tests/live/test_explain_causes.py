@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CODE = Path(__file__).parents[1] / "support" / "causes.py"
 NOWHERE = "http://127.0.0.1:9/"  # the port "discard", at which nothing listens
+MAIL = {"host": "127.0.0.1", "sender": "perdure@example.com", "tls": "none"}  # and nobody has an address
 FAR = datetime.now(UTC) + timedelta(hours=12)
 
 
@@ -67,7 +68,7 @@ CONFIGURATION: dict[str, Any] = {
     "routes": ROUTES,
     "mcp": {"servers": {"absent": {"url": NOWHERE}}},
     "notifier": {
-        "channels": {"screen": {"terminal": {}}, "dead": {"webhook": {"url": NOWHERE}, "give_up_after": "1s"}},
+        "channels": {"screen": {"terminal": {}}, "dead": {"email": MAIL}},
         "routing": [
             {"workflows": ["Unnotified"], "channels": ["dead"]},
             {"workflows": ["Asking", "Hurried"], "channels": ["screen"]},
