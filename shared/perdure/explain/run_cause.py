@@ -22,6 +22,7 @@ _ENDED: Final = {
     "terminated": "was terminated",
     "timed_out": "has timed out",
 }
+_NEW_ID: Final = "publish the event under a new id"
 _LONGEST_RESULT: Final = 200  # characters
 _START_ORCHESTRATOR: Final = "Start it (`perdure up`, or the orchestrator's process): the run goes on by itself."
 
@@ -63,9 +64,9 @@ def _ended(run: RunFacts, last: Cited[Progress]) -> Answer:
         remedy = cite(f"Nothing; `perdure result {word}` prints the result.", last.place)
     else:
         why = cite(f"Its last fact gives the reason: {closed(fact.error or 'none')}", last.place)
+        again = f"`perdure runs retry {word}` goes on at the failed step" if cause == "failed" else _NEW_ID
         remedy = cite(
-            f"Look at its steps with `perdure runs show {word}`, mend the cause, and publish the event under a new id.",
-            last.place,
+            f"Look at its steps with `perdure runs show {word}`, and mend the cause; then {again}.", last.place
         )
     return Answer(
         cause, cite(f"The run {run.workflow_id} {_ENDED.get(fact.kind, fact.kind)}.", last.place), why, remedy

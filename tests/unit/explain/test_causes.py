@@ -130,7 +130,12 @@ SOMETHING_HAPPENED: list[tuple[Cause, str, str, FactSnapshot]] = [
         r"perdure result R~42",
         on.of_event(on.judged("started"), runs=(on.ran("completed", result={"word": "hello"}),)),
     ),
-    ("failed", r"no such file", r"perdure runs show R~42", on.of_run(on.ran("failed", error="no such file"))),
+    (
+        "failed",
+        r"no such file",
+        r"perdure runs show R~42.*perdure runs retry R~42",
+        on.of_run(on.ran("failed", error="no such file")),
+    ),
     ("timed_out", r"too slow", r"under a new id", on.of_run(on.ran("timed_out", error="too slow"))),
     (
         "mended_code",
