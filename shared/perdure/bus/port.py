@@ -9,7 +9,7 @@ from perdure.bus.content import Content
 from perdure.bus.envelope import RawMessage
 from perdure.contracts import Message
 
-__all__ = ["Bus", "Storage", "StoredMessage", "StreamReader"]
+__all__ = ["Bus", "ReadableStreams", "Storage", "StoredMessage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class StoredMessage:
     pending: int
 
 
-class StreamReader(Protocol):
+class ReadableStreams(Protocol):
     """Reads what streams hold: those of a server, of one process's memory, or of a record.
 
     Attributes:
@@ -123,7 +123,7 @@ class StreamReader(Protocol):
         """
 
 
-class Bus(StreamReader, Protocol):
+class Bus(ReadableStreams, Protocol):
     """Publishes messages to durable streams, and reads them.
 
     Attributes:

@@ -104,9 +104,7 @@ async def _explain_offline(what: str, route: str | None, folder: Path) -> Explan
     try:
         streams = RecordedStreams(Export(FolderFiles(folder)).records(), _content())
     except FileNotFoundError as error:
-        raise NotFound(
-            f"No export of a record lies in {folder}: `perdure audit export {folder}` writes one."
-        ) from error
+        raise NotFound(f"No export of a record lies in {folder}.") from error
     except DamagedExport as error:
         raise PerdureError(f"The export in {folder} is damaged: {error}") from error
     sources = AskedSources(streams, within=_A_LONG_READ)

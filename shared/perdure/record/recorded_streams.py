@@ -67,7 +67,7 @@ class RecordedStreams:
         return {place: row[0] for place, row in found.items() if row is not None}
 
     async def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
-        """Yield the messages; see ``StreamReader.read``."""
+        """Yield the messages; see ``ReadableStreams.read``."""
         newest = {it.raw.subject: it.sequence for it in self._found(subject)} if last_only else {}
         for message in self._found(subject):
             if not last_only or newest[message.raw.subject] == message.sequence:
@@ -76,29 +76,29 @@ class RecordedStreams:
     async def read_range(
         self, subject: str, *, first: int, last: int, bodies: bool = True
     ) -> AsyncGenerator[StoredMessage]:
-        """Yield the messages of a range; see ``StreamReader.read_range``."""
+        """Yield the messages of a range; see ``ReadableStreams.read_range``."""
         for message in self._found(subject, "sequence BETWEEN ? AND ?", first, last, bodies=bodies):
             yield message
 
     async def get(self, stream: str, sequence: int) -> StoredMessage | None:
-        """Return a message; see ``StreamReader.get``."""
+        """Return a message; see ``ReadableStreams.get``."""
         query = f"SELECT {_COLUMNS} FROM messages WHERE stream = ? AND sequence = ? AND body IS NOT NULL"  # noqa: S608 (a constant)
         return next(map(_message, self._table.execute(query, (stream, sequence))), None)
 
     async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
-        """Return the oldest message after a sequence; see ``StreamReader.first``."""
+        """Return the oldest message after a sequence; see ``ReadableStreams.first``."""
         return next(self._found(subject, "sequence > ?", after), None)
 
     async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
-        """Return the oldest message since a time; see ``StreamReader.first_since``."""
+        """Return the oldest message since a time; see ``ReadableStreams.first_since``."""
         return next(self._found(subject, "stored_at >= ?", _microseconds(time)), None)
 
     async def last(self, subject: str) -> StoredMessage | None:
-        """Return the newest message; see ``StreamReader.last``."""
+        """Return the newest message; see ``ReadableStreams.last``."""
         return next(self._found(subject, descending=True), None)
 
     async def count_by_subject(self, subject: str) -> dict[str, int]:
-        """Count messages by subject; see ``StreamReader.count_by_subject``."""
+        """Count messages by subject; see ``ReadableStreams.count_by_subject``."""
         where, values = _condition(subject)
         query = f"SELECT subject FROM messages WHERE {where} AND body IS NOT NULL"  # noqa: S608 (values are bound)
         return dict(Counter(name for (name,) in self._table.execute(query, values)))

@@ -9,7 +9,7 @@ from perdure.bus.envelope import MESSAGE_ID, attribute, decode, header
 from perdure.bus.event_mode import mode_by_headers
 from perdure.bus.events import PREFIX, read_event
 from perdure.bus.events import event_id as read_id
-from perdure.bus.port import StoredMessage, StreamReader
+from perdure.bus.port import ReadableStreams, StoredMessage
 from perdure.bus.views.newest import newest_headers
 from perdure.contracts import Event, Progress, from_token, to_token
 from perdure.errors import InvalidMessage
@@ -25,7 +25,7 @@ _BODY_BYTES: Final = 16 * 1024 * 1024
 _ALIKE: Final = 10_000  # events, the newest, in which further ones with the same id are looked for
 
 
-async def runs_of_event(bus: StreamReader, event_id: str, tokens: Iterable[str] | None = None) -> list[str]:
+async def runs_of_event(bus: ReadableStreams, event_id: str, tokens: Iterable[str] | None = None) -> list[str]:
     """Return the ids of the runs that an event started, of those whose ids name it as ids do by default.
 
     Args:
@@ -48,7 +48,7 @@ def run_tokens(subjects: Iterable[str]) -> list[str]:
 
 
 async def find_event(
-    bus: StreamReader, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
+    bus: ReadableStreams, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
 ) -> StoredMessage | None:
     """Return the newest event with an id, or None if there is none among the newest events of its type.
 
@@ -70,7 +70,7 @@ async def find_event(
 
 
 async def find_events(
-    bus: StreamReader, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
+    bus: ReadableStreams, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
 ) -> AsyncGenerator[StoredMessage]:
     """Yield the events with an id as ``find_event`` searches for them, newest first.
 
@@ -97,7 +97,7 @@ async def find_events(
                 break
 
 
-async def event_at(bus: StreamReader, sequence: int, subject: str) -> StoredMessage | None:
+async def event_at(bus: ReadableStreams, sequence: int, subject: str) -> StoredMessage | None:
     """Return the event with this sequence, or None if there is none or its subject does not match."""
     found = await bus.first(subject, after=sequence - 1)
     return found if found is not None and found.sequence == sequence else None
@@ -116,7 +116,7 @@ def place_id(message: StoredMessage) -> str:
     return place_of(message.stream, message.sequence, message.stored_at)
 
 
-async def _at_place(bus: StreamReader, event_id: str, subject: str) -> StoredMessage | None:
+async def _at_place(bus: ReadableStreams, event_id: str, subject: str) -> StoredMessage | None:
     """Return the event that an id names by its place, if it has the time that the id may name too."""
     if (place := _PLACE.fullmatch(event_id)) is None:
         return None
@@ -149,7 +149,7 @@ def _is(message: StoredMessage, event_id: str, source: str | None) -> bool:
     return event is None or event.source == source
 
 
-async def _event_of(bus: StreamReader, run: str) -> str | None:
+async def _event_of(bus: ReadableStreams, run: str) -> str | None:
     """Return the id of the event that started a run."""
     newest = await bus.last(f"progress.*.{to_token(run)}")
     fact = None if newest is None else decode(newest.raw)

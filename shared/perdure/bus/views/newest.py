@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from perdure.bus.port import StoredMessage, StreamReader
+from perdure.bus.port import ReadableStreams, StoredMessage
 
 __all__ = ["newest_headers"]
 
@@ -12,7 +12,7 @@ _LARGEST_WINDOW: Final = 8_192
 
 
 async def newest_headers(
-    bus: StreamReader, subject: str, *, before: int | None = None
+    bus: ReadableStreams, subject: str, *, before: int | None = None
 ) -> AsyncGenerator[StoredMessage]:
     """Yield the matching messages of one stream without their bodies, newest first.
 

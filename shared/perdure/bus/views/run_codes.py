@@ -3,7 +3,7 @@
 from typing import Final
 
 from perdure.bus.envelope import decode
-from perdure.bus.port import StreamReader
+from perdure.bus.port import ReadableStreams
 from perdure.contracts import AboutRequest, from_token, to_token
 from perdure.errors import Ambiguous
 from perdure.values.short_code import is_code, short_code, split_request
@@ -14,7 +14,7 @@ _ALL_RUNS: Final = "progress.*.*"
 _ALL_REQUESTS: Final = "approvals.requested.*.*"
 
 
-async def exact_run(bus: StreamReader, text: str) -> str | None:
+async def exact_run(bus: ReadableStreams, text: str) -> str | None:
     """Return the run that a text names by its id or code, or by the id of one of its approval requests.
 
     Args:
@@ -35,7 +35,7 @@ async def exact_run(bus: StreamReader, text: str) -> str | None:
     return exact or next(iter(coded), None)
 
 
-async def runs_with_code(bus: StreamReader, text: str, *, subjects: str) -> list[str]:
+async def runs_with_code(bus: ReadableStreams, text: str, *, subjects: str) -> list[str]:
     """Return the ids of the runs with this code; none if the text is no code.
 
     Args:
@@ -52,7 +52,7 @@ async def runs_with_code(bus: StreamReader, text: str, *, subjects: str) -> list
     return sorted(run for run in runs if short_code(run) == text)
 
 
-async def _run_of_request(bus: StreamReader, text: str) -> str | None:
+async def _run_of_request(bus: ReadableStreams, text: str) -> str | None:
     run, _ = split_request(text)
     if not run:
         return None

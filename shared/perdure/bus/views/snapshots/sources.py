@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from perdure.bus.envelope import decode
 from perdure.bus.key_value import KeyValue
-from perdure.bus.port import StoredMessage, StreamReader
+from perdure.bus.port import ReadableStreams, StoredMessage
 from perdure.bus.topology import QUEUES
 from perdure.contracts import Message
 from perdure.contracts.runs import BROKEN_CODE
@@ -44,7 +44,12 @@ class AskedSources:
     """
 
     def __init__(
-        self, bus: StreamReader, request: Request | None = None, bridge: KeyValue | None = None, *, within: float = 1.0
+        self,
+        bus: ReadableStreams,
+        request: Request | None = None,
+        bridge: KeyValue | None = None,
+        *,
+        within: float = 1.0,
     ) -> None:
         self.bus = bus
         self.silent: set[str] = set()
