@@ -10,8 +10,10 @@ from temporalio.service import RPCError
 
 from perdure.approvers import NotVerified
 from perdure.bus import Bus, KeyValue, StoredMessage
+from perdure.bus.views.request_record import request_records
 from perdure.contracts import ReceiptCode, to_token
 from perdure.errors import InvalidMessage, Unavailable
+from perdure.explain import settlement_text
 from perdure.flow.approvals_host import DECISION_SIGNAL
 from perdure.flow.ballot import ReceivedDecision
 from perdure_orchestrator.decision_places import DecisionPlaces
@@ -169,8 +171,16 @@ class DecisionBridge:
         except RPCError as unknown:
             raise translated(unknown, workflow_id) from unknown
         if not was_received:
-            await self._publish(received, "unknown_run", refusal.detail)
+            settled = await self._settled(workflow_id, received.decision.request_id)
+            await self._publish(received, "unknown_run", " ".join(filter(None, (settled, f"{refusal.detail}."))))
             await self._claims.release(body)
+
+    async def _settled(self, workflow_id: str, request_id: str) -> str:
+        """Return how a request of a run that is not open was settled, in a sentence; empty if nobody knows it."""
+        for record in reversed(await request_records(self._bus, workflow_id, votes=False)):
+            if record.request.request_id == request_id and record.state != "open":
+                return settlement_text(record.request, record.state, by=record.settled_by)
+        return ""
 
     async def _announce(self, received: ReceivedDecision) -> None:
         """Publish, once a process, that another receipt follows."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from temporalio.api.enums.v1 import EventType
@@ -62,9 +63,16 @@ async def _describe(client: Client, workflow_id: str) -> RunDescription:
         rerun_of=await execution.memo(RERUN_MEMO),
         problems=tuple(_problems(execution)),
         task_queue=execution.task_queue,
+        begins_at=_begins_at(execution),
         build=version.build_id or None,
         polling=await _polling(client, execution.task_queue) if execution.is_open else None,
     )
+
+
+def _begins_at(execution: ExecutionDescription) -> datetime | None:
+    """Return when a run begins whose start is delayed; None if it has begun."""
+    begins = execution.raw.execution_time.ToDatetime(UTC)
+    return begins if execution.is_open and begins > datetime.now(UTC) else None
 
 
 def _pause(pause: WorkflowExecutionPauseInfo) -> str:

@@ -196,14 +196,16 @@ def never_began(error: RPCError) -> bool:
 
 
 def no_open_run(workflow_id: str) -> InvalidMessage:
-    """Return the refusal of a message to a run that is not open."""
+    """Return the refusal of a message to a run that Temporal does not know, or no longer."""
     return InvalidMessage("unknown_run", f"No run {workflow_id} is open: it never started, or it has ended")
 
 
 def translated(error: RPCError, workflow_id: str) -> Exception:
     """Return what the error means for the message that caused the call."""
-    if is_no_run(error):
+    if never_began(error):
         return no_open_run(workflow_id)
+    if is_no_run(error):
+        return InvalidMessage("unknown_run", f"The run {workflow_id} has ended")
     if error.status is RPCStatusCode.INVALID_ARGUMENT:
         return InvalidMessage("bad_message", f"Temporal refuses it: {error.message}")
     return Unavailable(f"Temporal does not accept it: {error.status.name} {error.message}")

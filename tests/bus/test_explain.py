@@ -1,13 +1,16 @@
 """What `perdure explain` reads of the streams: it finds what a text names, and cites the messages by their places."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perdure.bus import Bus, MemoryKeyValue, RawMessage
-from perdure.bus.views.snapshots import AskedSources, snapshot_of
+from perdure.bus.views.run_lookup import NoRun, find_run
+from perdure.bus.views.snapshots import AskedSources, leaves_of, snapshot_of
 from perdure.contracts import (
     ApprovalRequested,
     DeadLetter,
@@ -16,6 +19,7 @@ from perdure.contracts import (
     EventReference,
     EventVerdict,
     Notification,
+    OtherEvent,
     Policy,
     Progress,
     ProgressKind,
@@ -24,9 +28,15 @@ from perdure.contracts import (
     StartWorkflow,
 )
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound
+from perdure.contracts.audit_proofs import AUDIT_PROOFS, AuditProof, AuditProofsFound
 from perdure.contracts.runs import BROKEN_CODE, DESCRIBE_RUN, RunDescription, StuckRun
 from perdure.errors import Ambiguous, Unavailable
 from perdure.explain import Explanation, explained
+from perdure.record.export import Export
+from perdure.record.export_files import FolderFiles
+from perdure.record.recorded_streams import RecordedStreams
+from perdure.values.short_code import short_code
+from tests.support.exported import export_messages, recorded_messages
 
 TYPE = "word.sent"
 RUN = "order-7"
@@ -41,6 +51,8 @@ class World:
         self.bus = bus
         self.bridge = MemoryKeyValue()
         self.records: list[AuditRecord] | None = []
+        self.consuming = {"APPROVALS.notifier"}
+        self.leaves: dict[str, int] | None = {}
         self.description: RunDescription | None = RunDescription(workflow_id=RUN, status="RUNNING")
 
     async def request(self, subject: str, _: bytes) -> bytes:
@@ -49,14 +61,22 @@ class World:
         if subject == AUDIT_RECORDS and self.records is not None:
             found = AuditRecordsFound(total=len(self.records), records=tuple(self.records))
             return found.model_dump_json().encode()
+        if subject == AUDIT_PROOFS and self.leaves is not None:
+            proofs = [AuditProof(place=place, leaf=leaf, entry=b"", path=()) for place, leaf in self.leaves.items()]
+            return AuditProofsFound(key="", checkpoint="", size=99, proofs=tuple(proofs)).model_dump_json().encode()
+        if subject.startswith("$JS.API.CONSUMER.INFO."):
+            waiting = int(subject.removeprefix("$JS.API.CONSUMER.INFO.") in self.consuming)
+            return json.dumps({"num_waiting": waiting}).encode()
         raise Unavailable(f"No responder replies on {subject}.")
 
-    async def explain(self, text: str | int, route: str | None = None, *, within: float = 5) -> Explanation:
-        sources = AskedSources(self.bus, self.request, self.bridge, within=within)
-        return explained(await snapshot_of(sources, str(text), route=route))
+    def sources(self, within: float = 5) -> AskedSources:
+        return AskedSources(self.bus, self.request, self.bridge, within=within)
 
-    async def event(self, event_id: str = "e1") -> int:
-        headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": TYPE, "ce-source": "test"}
+    async def explain(self, text: str | int, route: str | None = None, *, within: float = 5) -> Explanation:
+        return explained(await snapshot_of(self.sources(within), str(text), route=route))
+
+    async def event(self, event_id: str = "e1", source: str = "test") -> int:
+        headers = {"ce-specversion": "1.0", "ce-id": event_id, "ce-type": TYPE, "ce-source": source}
         return await self.bus.publish_raw(RawMessage(f"events.{TYPE}", b"{}", headers))
 
     async def judge(self, sequence: int, verdict: Any, **fields: Any) -> int:
@@ -76,6 +96,18 @@ class World:
             workflow="W", workflow_id=run, run_id=run, sequence=sequence, kind=kind, event_id="e1", at=NOW, **fields
         )
         return await self.bus.publish(fact)
+
+    async def refuse(self, sequence: int) -> int:
+        refused = DeadLetter(
+            service="ingest",
+            reason="no_route",
+            detail="No route is for word.sent.",
+            original_subject=f"events.{TYPE}",
+            stream="EVENTS",
+            stream_sequence=sequence,
+            at=NOW,
+        )
+        return await self.bus.publish(refused)
 
     async def ask_people(self) -> ApprovalRequested:
         request = ApprovalRequested(
@@ -148,6 +180,47 @@ async def test_a_beginning_of_several_runs_is_refused(world: World) -> None:
         await world.explain("order-")
 
 
+async def test_a_text_that_is_the_id_of_one_run_and_the_code_of_another_is_refused(world: World) -> None:
+    await world.tell("started")
+    await world.tell("started", run=short_code(RUN))
+
+    with pytest.raises(Ambiguous, match="names a run by its id, and another by its code"):
+        await world.explain(short_code(RUN))
+
+
+async def test_the_id_of_an_event_counts_more_than_the_beginning_of_a_run(world: World) -> None:
+    sequence = await world.event("order")
+    await world.judge(sequence, "no_match", detail="x is false")
+    await world.tell("started")
+
+    found = await world.explain("order")
+    with pytest.raises(NoRun):
+        await find_run(world.bus, "order")
+
+    assert (found.about, found.answer.cause) == ("event", "no_match")
+
+
+async def test_all_events_of_one_id_are_named(world: World) -> None:
+    first = await world.event()
+    await world.judge(first, "no_match", detail="x is false")
+    second = await world.event()
+    await world.judge(second, "duplicate_of", other=OtherEvent(stream_sequence=first))
+    other = await world.event(source="elsewhere")
+
+    found = await world.explain("e1")
+    by_place = await world.explain(f"EVENTS:{second}")
+
+    assert found.answer.became.places[0] == f"EVENTS:{other}"
+    assert "2 other events have the same id" in found.answer.became.text
+    assert set(found.answer.became.places) >= {f"EVENTS:{first}", f"EVENTS:{second}"}
+    texts = [str(it.fact) for it in found.evidence if it.part == "same id"]
+    assert texts == [
+        f"{TYPE} with the id e1 of test [EVENTS:{second}]",
+        f"{TYPE} with the id e1 of test [EVENTS:{first}]",
+    ]
+    assert "same id" not in parts(by_place)
+
+
 async def test_a_run_that_no_orchestrator_knows_waits_for_one_and_the_source_is_named(world: World) -> None:
     await world.tell("started")
     world.description = None
@@ -155,6 +228,26 @@ async def test_a_run_that_no_orchestrator_knows_waits_for_one_and_the_source_is_
     found = await world.explain(RUN)
 
     assert (found.answer.cause, found.silent) == ("waiting_worker", ("orchestrator",))
+
+
+async def test_an_orchestrator_that_consumes_and_knows_nothing_of_a_run_waits_for_temporal(world: World) -> None:
+    await world.tell("started")
+    world.description = None
+    world.consuming = {"COMMANDS.orchestrator"}
+
+    found = await world.explain(RUN)
+
+    assert (found.answer.cause, found.silent) == ("waiting_temporal", ("Temporal",))
+
+
+async def test_people_whom_no_notifier_can_notify_are_said_to_be_asked_in_vain(world: World) -> None:
+    await world.tell("waiting")
+    await world.ask_people()
+    world.consuming = set()
+
+    found = await world.explain(REQUEST)
+
+    assert (found.answer.cause, found.silent) == ("channel_down", ("notifier",))
 
 
 async def test_an_orchestrator_that_cannot_load_the_code_is_named_with_its_reason(world: World) -> None:
@@ -210,18 +303,9 @@ async def test_a_dead_letter_is_known_by_its_number_and_by_its_event_until_it_is
     world: World,
 ) -> None:
     sequence = await world.event()
-    refused = DeadLetter(
-        service="ingest",
-        reason="no_route",
-        detail="No route is for word.sent.",
-        original_subject=f"events.{TYPE}",
-        stream="EVENTS",
-        stream_sequence=sequence,
-        at=NOW,
-    )
-    number = await world.bus.publish(refused)
+    number = await world.refuse(sequence)
     before = [(await world.explain(it)).answer.cause for it in (number, f"DLQ:{number}", "e1")]
-    about = {"number": number, "service": "ingest", "reason": "no_route", "original_subject": refused.original_subject}
+    about = {"number": number, "service": "ingest", "reason": "no_route", "original_subject": f"events.{TYPE}"}
     original = {"stream": "EVENTS", "stream_sequence": sequence}
     act = await world.bus.publish(
         DeadLetterSettled.model_validate({"act": "dropped", **about, **original, "by": "ops", "at": NOW})
@@ -314,6 +398,65 @@ async def test_what_the_streams_have_lost_is_explained_from_the_audit_record(wor
     assert (found.about, found.answer.cause, found.answer.why.places) == ("event", "failed", (f"PROGRESS:{ending}",))
     assert parts(found) == ["event", "verdict", "command", "run", "result"]
     assert (silent.answer.cause, "audit" in silent.silent) == ("silent", True)
+
+
+async def test_a_record_explains_what_its_bus_does_with_the_leaf_of_each_message(world: World, tmp_path: Path) -> None:
+    sequence = await world.event()
+    await world.judge(sequence, "started", workflow_id=RUN)
+    await world.start(sequence)
+    await world.tell("waiting", step="go")
+    await world.ask_people()
+    vote, _ = await world.vote("accepted")
+    small = await world.event("small")
+    await world.judge(small, "no_match", detail="x is false")
+    letters = [await world.refuse(await world.event(name)) for name in ("lost", "settled")]
+    act = {"act": "dropped", "number": letters[1], "service": "ingest", "reason": "no_route", "by": "ops", "at": NOW}
+    about = {"original_subject": f"events.{TYPE}", "stream": "EVENTS", "stream_sequence": sequence + 3}
+    await world.bus.publish(DeadLetterSettled.model_validate({**act, **about}))
+    recorded = [message async for message in recorded_messages(world.bus)]
+    leaves = export_messages(tmp_path, recorded)
+    await world.bus.delete("DLQ", letters[1])
+    streams = RecordedStreams(Export(FolderFiles(tmp_path)).records())
+    asked = ("e1", RUN, RUN[:5], REQUEST, vote.message_id, "small", f"EVENTS:{small}", "lost", "2", "nobody")
+
+    for text in asked:
+        online = await world.explain(text)
+        found = explained(await snapshot_of(AskedSources(streams), text))
+        cited = found.with_leaves(streams.leaves_of(found.places))
+
+        assert (found.answer, found.about) == (online.answer, online.about), text
+        assert "silent" not in found.answer.cause
+        assert found.silent == ()
+        assert all(
+            leaves[place] == leaf
+            for it in cited.evidence
+            for place, leaf in zip(it.fact.places, it.fact.leaves, strict=True)
+        )
+        assert cited.without_leaf == []
+
+
+async def test_a_run_that_is_open_where_a_record_ends_is_said_to_be(world: World, tmp_path: Path) -> None:
+    place = await world.tell("started")
+    export_messages(tmp_path, [message async for message in recorded_messages(world.bus)])
+    streams = RecordedStreams(Export(FolderFiles(tmp_path)).records())
+
+    found = explained(await snapshot_of(AskedSources(streams), RUN))
+
+    assert (found.answer.cause, found.unrecorded) == ("running", ("STUCK", "orchestrator"))
+    assert found.answer.why.places == (f"PROGRESS:{place}",)
+    assert "not in a record" in found.answer.why.text
+
+
+async def test_the_leaves_are_those_that_audit_proves_and_a_silent_audit_is_named(world: World) -> None:
+    place = f"PROGRESS:{await world.tell('started')}"
+    world.leaves = {place: 41}
+
+    known = await leaves_of(world.sources(), [place, "EVENTS:9"])
+    world.leaves = None
+    sources = world.sources()
+    unknown = await leaves_of(sources, [place])
+
+    assert (known, unknown, sources.silent) == ({place: 41}, {}, {"audit"})
 
 
 async def test_a_route_is_asked_about_events_only(world: World) -> None:

@@ -26,6 +26,7 @@ from perdure.contracts.runs import PendingStep, RunDescription, StuckRun
 from perdure.explain import Cited, EventFacts, FactSnapshot, RequestFacts, RunFacts
 
 __all__ = [
+    "NOW",
     "RUN",
     "act",
     "dead_letter",

@@ -68,6 +68,25 @@ async def test_a_decision_without_a_valid_signature_never_reaches_a_run(
     assert {receipt.approvers_digest for receipt in receipts} == {version.digest}
 
 
+async def test_a_decision_that_comes_after_the_end_of_its_run_learns_how_the_request_was_settled(
+    environment: WorkflowEnvironment, tmp_path: Path
+) -> None:
+    keys = {"ada": SigningKey.new(), "bob": SigningKey.new()}
+    approvers = approvers_file(tmp_path / "approvers.yaml", directory(keys)).path
+    async with open_scripted_worker(environment, TwoAgree, approvers=ApproversFile(approvers)) as worker:
+        run = await worker.start("TwoAgree", run_id="agreed")
+        bridge = new_bridge(worker, environment.client, MemoryKeyValue(), approvers)
+        for who, key in keys.items():
+            await bridge.decision(await stored_decision(worker, run.id, await decision_of(key, who, run.id, worker)))
+        await run.result()
+        late = signed_body(keys["ada"], "ada", f"{run.id}.1", "a" * 64, nonce="late")
+        await bridge.decision(await stored_decision(worker, run.id, late))
+
+    receipt = [it for it in worker.bus.published if isinstance(it, Receipt)][-1]
+    assert receipt.code == "unknown_run"
+    assert receipt.reason == f"The request {run.id}.1 (Agreed?) is approved by ada, bob. The run {run.id} has ended."
+
+
 async def test_wherever_the_bridge_dies_a_decision_counts_once_and_has_one_receipt(
     environment: WorkflowEnvironment, tmp_path: Path
 ) -> None:

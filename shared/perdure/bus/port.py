@@ -9,7 +9,7 @@ from perdure.bus.content import Content
 from perdure.bus.envelope import RawMessage
 from perdure.contracts import Message
 
-__all__ = ["Bus", "Storage", "StoredMessage"]
+__all__ = ["Bus", "ReadableStreams", "Storage", "StoredMessage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,90 @@ class StoredMessage:
     pending: int
 
 
-class Bus(Protocol):
+class ReadableStreams(Protocol):
+    """Reads what streams hold: those of a server, of one process's memory, or of a record.
+
+    Attributes:
+        content: Decrypts the content of facts.
+    """
+
+    content: Content
+
+    def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
+        """Yield the messages that one stream holds now, in order, and stop.
+
+        Args:
+            subject: A subject or pattern of one stream.
+            last_only: Yield only the newest message of each subject.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    def read_range(self, subject: str, *, first: int, last: int, bodies: bool = True) -> AsyncGenerator[StoredMessage]:
+        """Yield the stored messages with a sequence in this range whose subject matches, in order.
+
+        Args:
+            subject: A subject or pattern of one stream.
+            first: The lowest sequence.
+            last: The highest sequence.
+            bodies: Whether the server sends the bodies; without them it sends less.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
+        """Return a message with the server's own subject and time, or None if the stream no longer holds it.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
+        """Return the oldest message of one stream whose subject matches, or None.
+
+        Args:
+            subject: A subject or pattern of one stream.
+            after: Only messages with a higher sequence than this count.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
+        """Return the oldest message of one stream whose subject matches and that was stored since (UTC), or None.
+
+        The time is exact to a millisecond.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def last(self, subject: str) -> StoredMessage | None:
+        """Return the newest message of one stream whose subject matches, or None.
+
+        Args:
+            subject: A subject or pattern of one stream.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+    async def count_by_subject(self, subject: str) -> dict[str, int]:
+        """Return how many messages one stream holds of each matching subject.
+
+        Raises:
+            Unavailable: The server does not answer.
+        """
+
+
+class Bus(ReadableStreams, Protocol):
     """Publishes messages to durable streams, and reads them.
 
     Attributes:
         content: Encrypts the content of facts as ``publish`` does, and decrypts what was read.
     """
-
-    content: Content
 
     def check_publishable(self, raw: RawMessage) -> None:
         """Check a message without publishing it.
@@ -112,50 +188,8 @@ class Bus(Protocol):
             bodies: Whether the server sends the bodies; without them it sends less.
         """
 
-    def read(self, subject: str, *, last_only: bool = False) -> AsyncIterator[StoredMessage]:
-        """Yield the messages that one stream holds now, in order, and stop.
-
-        Args:
-            subject: A subject or pattern of one stream.
-            last_only: Yield only the newest message of each subject.
-
-        Raises:
-            Unavailable: The server does not answer.
-        """
-
-    def read_range(self, subject: str, *, first: int, last: int, bodies: bool = True) -> AsyncGenerator[StoredMessage]:
-        """Yield the stored messages with a sequence in this range whose subject matches, in order.
-
-        Args:
-            subject: A subject or pattern of one stream.
-            first: The lowest sequence.
-            last: The highest sequence.
-            bodies: Whether the server sends the bodies; without them it sends less.
-
-        Raises:
-            Unavailable: The server does not answer.
-        """
-
     def read_newest_headers(self, subject: str) -> AsyncGenerator[StoredMessage]:
         """Yield the newest message of each matching subject of one stream, in order of storage, with empty bodies.
-
-        Raises:
-            Unavailable: The server does not answer.
-        """
-
-    async def get(self, stream: str, sequence: int) -> StoredMessage | None:
-        """Return a message with the server's own subject and time, or None if the stream no longer holds it.
-
-        Raises:
-            Unavailable: The server does not answer.
-        """
-
-    async def first(self, subject: str, *, after: int = 0) -> StoredMessage | None:
-        """Return the oldest message of one stream whose subject matches, or None.
-
-        Args:
-            subject: A subject or pattern of one stream.
-            after: Only messages with a higher sequence than this count.
 
         Raises:
             Unavailable: The server does not answer.
@@ -185,25 +219,6 @@ class Bus(Protocol):
             Unavailable: The server does not answer.
         """
 
-    async def first_since(self, subject: str, time: datetime) -> StoredMessage | None:
-        """Return the oldest message of one stream whose subject matches and that was stored since (UTC), or None.
-
-        The time is exact to a millisecond.
-
-        Raises:
-            Unavailable: The server does not answer.
-        """
-
-    async def last(self, subject: str) -> StoredMessage | None:
-        """Return the newest message of one stream whose subject matches, or None.
-
-        Args:
-            subject: A subject or pattern of one stream.
-
-        Raises:
-            Unavailable: The server does not answer.
-        """
-
     async def server_time(self) -> datetime:
         """Return the time (UTC) by which the server stores messages.
 
@@ -213,13 +228,6 @@ class Bus(Protocol):
 
     async def wait_until_consumed(self, service: str, stream: str) -> None:
         """Wait until a service has settled every message that a stream holds now; without a time limit.
-
-        Raises:
-            Unavailable: The server does not answer.
-        """
-
-    async def count_by_subject(self, subject: str) -> dict[str, int]:
-        """Return how many messages one stream holds of each matching subject.
 
         Raises:
             Unavailable: The server does not answer.

@@ -25,7 +25,7 @@ class _Commands(CommandGroup):
         "pause": OnSuite("perdure.cli.pause", "Stop the whole suite: nothing starts, and nothing is lost."),
         "resume": OnSuite("perdure.cli.resume", "Let a paused suite go on."),
         "publish": OnSuite("perdure.cli.publish", "Publish an event, and print its id and its place in the stream."),
-        "explain": OnSuite("perdure.cli.explain", "Explain what became of an event, run, request or decision."),
+        "explain": Entry("perdure.cli.explain", "Explain what became of an event, run, request or decision."),
         "runs": Entry("perdure.cli.runs", "Find, follow, signal, update, query, pause, cancel and repeat runs."),
         "approvals": Entry("perdure.cli.approvals", "List and decide approval requests."),
         "approvers": Entry("perdure.cli.approvers", "List, add and revoke approvers and their keys."),

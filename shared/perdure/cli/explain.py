@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NOT_FOUND, UNREACHABLE
 from perdure.cli.output import cell, console, facts_text
+from perdure.errors import NotFound, PerdureError, Unavailable
+from perdure.local.absence import refuse_absent_suite
 from perdure.values.printable import one_line
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from perdure.bus.content import Content
     from perdure.explain import Explanation, Sentence
 
 __all__ = ["register"]
+
+_A_LONG_READ: Final = 60.0  # seconds: nobody else is asked
 
 _EXIT_CODES = (
     "Exit codes: 0 explained, 4 nothing has this id, 75 what would know it does not answer. "
@@ -41,6 +47,9 @@ def register(app: typer.Typer) -> None:
         why_not: Annotated[
             str | None, typer.Option(metavar="ROUTE", help="Why this route did not take the event WHAT.")
         ] = None,
+        offline: Annotated[
+            Path | None, typer.Option(metavar="DIR", help="Read an export of the record, and ask nothing else.")
+        ] = None,
         *,
         as_json: Json = False,
     ) -> None:
@@ -49,7 +58,7 @@ def register(app: typer.Typer) -> None:
         Three sentences come first: what became of it, why, and what to do. The evidence follows, each fact with its
         place.
         """
-        found = run_command(_explain(what, why_not))
+        found = _asked(what, why_not) if offline is None else run_command(_explain_offline(what, why_not, offline))
         if as_json:
             console.out(json.dumps(_json(found)), highlight=False)
         else:
@@ -60,14 +69,55 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(UNREACHABLE)
 
 
+def _asked(what: str, route: str | None) -> Explanation:
+    """Ask the suite.
+
+    Raises:
+        Unavailable: There is none, or its NATS does not answer; the message names the record instead.
+    """
+    try:
+        refuse_absent_suite()
+        return run_command(_explain(what, route))
+    except Unavailable as error:
+        raise Unavailable(f"{error} An export of the record explains it too: `--offline DIR`.") from error
+
+
 async def _explain(what: str, route: str | None) -> Explanation:
     from perdure.bus import NatsKeyValue
-    from perdure.bus.views.snapshots import AskedSources, snapshot_of
+    from perdure.bus.views.snapshots import AskedSources, leaves_of, snapshot_of
     from perdure.explain import explained
 
     async with open_bus() as bus:
         sources = AskedSources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
-        return explained(await snapshot_of(sources, what, route=route))
+        found = explained(await snapshot_of(sources, what, route=route))
+        return found.with_leaves(await leaves_of(sources, found.places), silent=tuple(sources.silent))
+
+
+async def _explain_offline(what: str, route: str | None, folder: Path) -> Explanation:
+    from perdure.bus.views.snapshots import AskedSources, snapshot_of
+    from perdure.explain import explained
+    from perdure.record.export import Export
+    from perdure.record.export_files import FolderFiles
+    from perdure.record.layout import DamagedExport
+    from perdure.record.recorded_streams import RecordedStreams
+
+    try:
+        streams = RecordedStreams(Export(FolderFiles(folder)).records(), _content())
+    except FileNotFoundError as error:
+        raise NotFound(f"No export of a record lies in {folder}.") from error
+    except DamagedExport as error:
+        raise PerdureError(f"The export in {folder} is damaged: {error}") from error
+    sources = AskedSources(streams, within=_A_LONG_READ)
+    found = explained(await snapshot_of(sources, what, route=route))
+    return found.with_leaves(streams.leaves_of(found.places))
+
+
+def _content() -> Content:
+    """Return what decrypts the content of facts, if there is a project here."""
+    from perdure.bus.content import content_of
+    from perdure.config.loader import load_settings
+
+    return content_of(load_settings())
 
 
 def _print(found: Explanation) -> None:
@@ -75,11 +125,26 @@ def _print(found: Explanation) -> None:
     for sentence in (answer.became, answer.why, answer.remedy):
         console.print(cell(str(sentence)), soft_wrap=True)
     facts = [(it.part, one_line(str(it.fact))) for it in found.evidence]
+    if missing := _behind(found):
+        facts.append(("audit", f"has not signed yet: {', '.join(missing)}"))
+    if found.unrecorded:
+        facts.append(
+            ("unrecorded", f"{', '.join(found.unrecorded)}: not in a record, so what they know is missing here")
+        )
     if found.silent:
         facts.append(("silent", f"{', '.join(found.silent)}: no answer in time, so what they know is missing here"))
     if facts:
         console.print()
         console.print(facts_text(facts), soft_wrap=True)
+
+
+def _behind(found: Explanation) -> list[str]:
+    """Return what the audit service shall record, and has in no checkpoint yet."""
+    from perdure.bus.topology import STREAMS
+
+    if "audit" in found.silent:
+        return []
+    return [place for place in found.without_leaf if place.partition(":")[0] in STREAMS]
 
 
 def _json(found: Explanation) -> dict[str, JsonValue]:
@@ -93,8 +158,9 @@ def _json(found: Explanation) -> dict[str, JsonValue]:
         "remedy": _sentence(answer.remedy),
         "evidence": [{"part": it.part, **_sentence(it.fact)} for it in found.evidence],
         "silent": [*found.silent],
+        "unrecorded": [*found.unrecorded],
     }
 
 
 def _sentence(sentence: Sentence) -> dict[str, JsonValue]:
-    return {"text": sentence.text, "places": [*sentence.places]}
+    return {"text": sentence.text, "places": [*sentence.places], "leaves": [*sentence.leaves]}

@@ -73,6 +73,7 @@ class RunDescription(_Body):
         rerun_of: The run that it repeats, if an operator started it anew.
         problems: What Temporal reports of it (the search attribute ``TemporalReportedProblems``).
         task_queue: The task queue of its workflow tasks.
+        begins_at: When it begins (UTC), if its start is delayed until then.
         build: The version of the code that it belongs to; absent if it has none, or none yet.
         polling: The versions whose workers have polled that queue within the last minute, empty for a worker without
             version; absent if the run is not open, and from services before 0.2.
@@ -87,6 +88,7 @@ class RunDescription(_Body):
     rerun_of: str | None = None
     problems: tuple[str, ...] = ()
     task_queue: str | None = None
+    begins_at: Instant | None = None
     build: str | None = None
     polling: tuple[str, ...] | None = None
 

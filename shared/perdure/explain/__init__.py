@@ -2,6 +2,7 @@
 
 from perdure.explain.explained import explained
 from perdure.explain.explanation import Cause, EvidenceItem, Explanation, Sentence
+from perdure.explain.request_cause import settlement_text
 from perdure.explain.snapshot import About, Cited, EventFacts, FactSnapshot, RequestFacts, RunFacts
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "RunFacts",
     "Sentence",
     "explained",
+    "settlement_text",
 ]

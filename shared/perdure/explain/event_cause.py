@@ -5,7 +5,7 @@ from typing import Final
 
 from perdure.contracts import ENDINGS, WITHOUT_RUN, EventVerdict, RouteVerdict
 from perdure.explain.dead_letter_cause import refused_answer, settled_answer
-from perdure.explain.explanation import Answer, Cause, cite, closed
+from perdure.explain.explanation import ASK_THE_SUITE, Answer, Cause, cite, closed
 from perdure.explain.held_cause import held_answer
 from perdure.explain.run_cause import run_answer
 from perdure.explain.snapshot import Cited, EventFacts, FactSnapshot, RunFacts
@@ -124,6 +124,13 @@ def _unjudged(snapshot: FactSnapshot, event: EventFacts) -> Answer:
             cite(f"The event {event.id} is stored; what became of it cannot be read now.", event.place),
             cite(f"Not everything was read: {', '.join(sorted(snapshot.silent))} did not answer in time.", event.place),
             cite("Run `perdure doctor`, which names what is down, and ask again.", event.place),
+        )
+    if snapshot.unrecorded:
+        return Answer(
+            "not_read",
+            cite(f"The event {event.id} is stored, and no verdict on it is where the record ends.", event.place),
+            cite("Ingest had not come to it, or all its routes have `verdicts: false`.", event.place),
+            cite(ASK_THE_SUITE, event.place),
         )
     is_down = "ingest" in snapshot.silent
     why = (

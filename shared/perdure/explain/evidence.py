@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from perdure.contracts import ENDINGS, Progress, StartWorkflow
+from perdure.contracts import ENDINGS, Event, Progress, StartWorkflow
 from perdure.contracts.runs import RunDescription
 from perdure.explain.explanation import EvidenceItem, cite
 from perdure.explain.request_cause import missing_votes
 from perdure.explain.snapshot import Cited, FactSnapshot, RunFacts
+from perdure.values.printable import one_line
 
 __all__ = ["evidence"]
 
@@ -15,6 +16,9 @@ def evidence(snapshot: FactSnapshot) -> Iterator[EvidenceItem]:
     """Yield what the sentences rest on."""
     if (event := snapshot.event) is not None:
         yield EvidenceItem("event", cite(f"{event.type} with the id {event.id}", event.place))
+    for other in snapshot.same_id:
+        text = "an event that cannot be read" if other.message is None else _named(other.message)
+        yield EvidenceItem("same id", cite(text, other.place))
     for verdict in snapshot.verdicts:
         judged = verdict.message
         texts = [it.sentence for it in judged.routes]
@@ -82,6 +86,10 @@ def _of_people(snapshot: FactSnapshot) -> Iterator[EvidenceItem]:
         sent = notice.message
         detail = f": {sent.detail}" if sent.detail else ""
         yield EvidenceItem("notice", cite(f"{sent.channel}: {sent.outcome}{detail}", notice.place))
+
+
+def _named(event: Event) -> str:
+    return f"{event.type} with the id {event.id} of {one_line(event.source)}"
 
 
 def _act(command: object) -> str:

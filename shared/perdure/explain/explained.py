@@ -1,7 +1,9 @@
 """Chooses whose words answer: those on the event, run, request, decision or dead letter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from perdure.contracts import Event
 from perdure.explain.dead_letter_cause import dead_letter_answer, settled_answer
 from perdure.explain.decision_cause import decision_answer
 from perdure.explain.event_cause import event_answer, why_not
@@ -9,7 +11,7 @@ from perdure.explain.evidence import evidence
 from perdure.explain.explanation import Answer, Explanation, cite
 from perdure.explain.request_cause import request_answer
 from perdure.explain.run_cause import run_answer
-from perdure.explain.snapshot import About, FactSnapshot
+from perdure.explain.snapshot import About, Cited, EventFacts, FactSnapshot
 
 __all__ = ["explained"]
 
@@ -17,7 +19,12 @@ __all__ = ["explained"]
 def explained(snapshot: FactSnapshot) -> Explanation:
     """Return what became of the thing that a snapshot is about, why, and what to do."""
     return Explanation(
-        snapshot.asked, snapshot.about, _answer(snapshot), tuple(evidence(snapshot)), tuple(sorted(snapshot.silent))
+        snapshot.asked,
+        snapshot.about,
+        _answer(snapshot),
+        tuple(evidence(snapshot)),
+        tuple(sorted(snapshot.silent)),
+        tuple(sorted(snapshot.unrecorded)),
     )
 
 
@@ -37,7 +44,16 @@ def _of_event(snapshot: FactSnapshot) -> Answer | None:
     event, route = snapshot.event, snapshot.route
     if event is None:
         return None
-    return event_answer(snapshot, event) if route is None else why_not(snapshot, event, route)
+    answer = event_answer(snapshot, event) if route is None else why_not(snapshot, event, route)
+    return _with_same_id(answer, event, snapshot.same_id) if snapshot.same_id else answer
+
+
+def _with_same_id(answer: Answer, event: EventFacts, others: Sequence[Cited[Event | None]]) -> Answer:
+    """Return an answer that names the other events with the same id."""
+    places = [it.place for it in others]
+    have = "1 other event has" if len(others) == 1 else f"{len(others)} other events have"
+    text = f"{answer.became.text} This is the newest, {event.place}; {have} the same id: {', '.join(places)}."
+    return replace(answer, became=cite(text, *answer.became.places, event.place, *places))
 
 
 def _of_dead_letter(snapshot: FactSnapshot) -> Answer | None:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from perdure.contracts import ApprovalRequested
 from perdure.explain.explanation import Answer, Cause, Sentence, cite, closed
 from perdure.explain.snapshot import FactSnapshot, RequestFacts
+from perdure.values.printable import one_line
+from perdure.values.request_state import RequestState
 from perdure.values.short_code import request_word, run_word
 
-__all__ = ["missing_votes", "open_request", "request_answer"]
+__all__ = ["missing_votes", "open_request", "request_answer", "settlement_text"]
 
 
 def request_answer(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
@@ -15,11 +17,10 @@ def request_answer(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
     if facts.state == "open":
         return open_request(snapshot, facts)
     request = facts.request.message
-    by = f" by {facts.settled_by}" if facts.settled_by else ""
     reason = f": {closed(facts.reason)}" if facts.reason else "."
     cause: Cause = facts.state
     became = cite(
-        f"The request {request.request_id} ({request.title}) is {facts.state}{by}.",
+        settlement_text(request, facts.state, by=facts.settled_by),
         facts.request.place,
         facts.settled,
     )
@@ -32,6 +33,17 @@ def request_answer(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
     else:
         remedy = f"Nothing: it is decided. What its run made of it: {explain}."
     return Answer(cause, became, why, cite(remedy, facts.settled or facts.request.place))
+
+
+def settlement_text(request: ApprovalRequested, state: RequestState, *, by: str = "") -> str:
+    """Return how an approval request was settled, in a sentence.
+
+    Args:
+        request: The request.
+        state: What it is by now.
+        by: The people on the winning side, joined by commas.
+    """
+    return f"The request {request.request_id} ({one_line(request.title)}) is {state}{f' by {by}' if by else ''}."
 
 
 def open_request(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
@@ -48,6 +60,10 @@ def open_request(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
         channels = " ".join(dict.fromkeys(it.text for it in failed))
         why = cite(f"{channels} {votes.text}", *(place for it in failed for place in it.places), *votes.places)
         remedy = cite(f"Mend the channel (`perdure doctor`), or ask them another way: {decide}.", *why.places[:1])
+        return Answer("channel_down", became, why, remedy)
+    if "notifier" in snapshot.silent and not any(it.message.outcome == "sent" for it in snapshot.notices):
+        why = cite(f"No notifier runs, which would send them a notice. {votes.text}", *votes.places)
+        remedy = cite(f"Start it (`perdure up`, or the notifier's process), or ask them: {decide}.", *why.places[:1])
         return Answer("channel_down", became, why, remedy)
     return Answer("waiting_person", became, votes, cite(f"One who may vote has to: {decide}.", facts.request.place))
 

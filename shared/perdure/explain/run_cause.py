@@ -1,11 +1,12 @@
 """What a run does or waits for: people, a worker, a version, a server, mended code, or nothing any more."""
 
 import json
+from datetime import datetime
 from typing import Final
 
 from perdure.contracts import ENDINGS, Progress
 from perdure.contracts.runs import MEND_THE_CODE, PendingStep, RunDescription
-from perdure.explain.explanation import Answer, Cause, cite, closed
+from perdure.explain.explanation import ASK_THE_SUITE, Answer, Cause, cite, closed
 from perdure.explain.request_cause import open_request
 from perdure.explain.snapshot import Cited, FactSnapshot, RunFacts
 from perdure.values.printable import one_line
@@ -21,6 +22,7 @@ _ENDED: Final = {
     "terminated": "was terminated",
     "timed_out": "has timed out",
 }
+_NEW_ID: Final = "publish the event under a new id"
 _LONGEST_RESULT: Final = 200  # characters
 _START_ORCHESTRATOR: Final = "Start it (`perdure up`, or the orchestrator's process): the run goes on by itself."
 
@@ -35,15 +37,17 @@ def run_answer(snapshot: FactSnapshot, run: RunFacts) -> Answer:
         return Answer(
             "paused",
             cite(f"The run {run.workflow_id} is paused, and does nothing.", place),
-            cite("Somebody has paused it in Temporal.", place),
-            cite("`temporal workflow unpause` lets it go on.", place),
+            cite(f"It is {closed(description.paused or 'paused in Temporal')}", place),
+            cite(f"`perdure runs resume {run_word(run.workflow_id)}` lets it go on.", place),
         )
+    if description is not None and description.begins_at is not None:
+        return _delayed(run, description.begins_at, place)
     if stuck := _stuck(snapshot, run):
         return stuck
     for request in snapshot.requests:
         if request.state == "open" and request.request.message.workflow_id == run.workflow_id:
             return open_request(snapshot, request)
-    return _without_worker(snapshot, run) or _at_work(run, place)
+    return _without_worker(snapshot, run) or _at_work(snapshot, run, place)
 
 
 def _ended(run: RunFacts, last: Cited[Progress]) -> Answer:
@@ -60,12 +64,21 @@ def _ended(run: RunFacts, last: Cited[Progress]) -> Answer:
         remedy = cite(f"Nothing; `perdure result {word}` prints the result.", last.place)
     else:
         why = cite(f"Its last fact gives the reason: {closed(fact.error or 'none')}", last.place)
+        again = f"`perdure runs retry {word}` goes on at the failed step" if cause == "failed" else _NEW_ID
         remedy = cite(
-            f"Look at its steps with `perdure runs show {word}`, mend the cause, and publish the event under a new id.",
-            last.place,
+            f"Look at its steps with `perdure runs show {word}`, and mend the cause; then {again}.", last.place
         )
     return Answer(
         cause, cite(f"The run {run.workflow_id} {_ENDED.get(fact.kind, fact.kind)}.", last.place), why, remedy
+    )
+
+
+def _delayed(run: RunFacts, begins: datetime, place: str | None) -> Answer:
+    return Answer(
+        "delayed",
+        cite(f"The run {run.workflow_id} has not begun: it begins at {begins:%Y-%m-%d %H:%M:%S %Z}.", place),
+        cite("Its route delays it by `start_delay` or `not_before`, or Temporal by a backoff.", place),
+        cite("Wait: it begins by itself; `start_delay` and `not_before` of its route set the time.", place),
     )
 
 
@@ -112,11 +125,15 @@ def _without_worker(snapshot: FactSnapshot, run: RunFacts) -> Answer | None:
     return Answer("waiting_version", became, why, cite(remedy, place))
 
 
-def _at_work(run: RunFacts, place: str | None) -> Answer:
+def _at_work(snapshot: FactSnapshot, run: RunFacts, place: str | None) -> Answer:
     description, last = run.description, run.last
     word = run_word(run.workflow_id)
+    if description is None and "orchestrator" in snapshot.unrecorded:
+        return _in_record(run, place)
     if description is not None and description.status is None:
         return _not_at_temporal(run, place)
+    if "Temporal" in snapshot.silent:
+        return _without_temporal(run, place)
     failing = [it for it in (description.pending if description else ()) if it.last_failure]
     if failing:
         return _retried(run, failing[0], place)
@@ -134,6 +151,25 @@ def _at_work(run: RunFacts, place: str | None) -> Answer:
         cite(f"The run {run.workflow_id} {_state(run)}.", place),
         cite(f"{doing}.", place),
         cite(f"Wait; `perdure watch {word}` follows it.", place),
+    )
+
+
+def _without_temporal(run: RunFacts, place: str | None) -> Answer:
+    return Answer(
+        "waiting_temporal",
+        cite(f"The run {run.workflow_id} {_state(run)}, and waits for Temporal.", place),
+        cite("The orchestrator runs, and gets no answer from Temporal: no step can begin or end.", place),
+        cite("Start Temporal (`perdure up`, or your own server): the run goes on by itself.", place),
+    )
+
+
+def _in_record(run: RunFacts, place: str | None) -> Answer:
+    newest = "no fact of it" if run.last is None else f"its fact {run.last.message.sequence}, {run.last.message.kind},"
+    return Answer(
+        "running" if run.last is not None else "waiting_start",
+        cite(f"The run {run.workflow_id} {_state(run)} where the record ends.", place),
+        cite(f"The record has {newest} and no ending; whether a worker was alive is not in a record.", place),
+        cite(ASK_THE_SUITE, place),
     )
 
 

@@ -8,6 +8,7 @@ from perdure.contracts import (
     DeadLetter,
     DeadLetterSettled,
     Decision,
+    Event,
     EventVerdict,
     Notification,
     Progress,
@@ -108,6 +109,7 @@ class FactSnapshot:
         about: What it names.
         route: The route that should have taken the event, if somebody asks why it did not.
         event: The event: the one asked about, or the one that started the run.
+        same_id: Other events with the id that is asked about, newest first; None for one that cannot be read.
         verdicts: The verdicts on the event, in order of storage.
         commands: The commands that came of it.
         runs: The runs that it started or signalled; or the run asked about, or that of the request or decision.
@@ -119,12 +121,14 @@ class FactSnapshot:
         settlements: The acts by which operators resent or dropped a dead letter.
         broken_code: Why no orchestrator can load the author's code; empty if nothing is wrong with it.
         silent: The streams and services that did not answer in time.
+        unrecorded: What knows more, and is not in a record, if it is a record that was read.
     """
 
     asked: str
     about: About
     route: str | None = None
     event: EventFacts | None = None
+    same_id: tuple[Cited[Event | None], ...] = ()
     verdicts: tuple[Cited[EventVerdict], ...] = ()
     commands: tuple[Cited[StartWorkflow | SignalWorkflow], ...] = ()
     runs: tuple[RunFacts, ...] = ()
@@ -136,6 +140,7 @@ class FactSnapshot:
     settlements: tuple[Cited[DeadLetterSettled], ...] = ()
     broken_code: str = ""
     silent: tuple[str, ...] = ()
+    unrecorded: tuple[str, ...] = ()
 
     @property
     def words(self) -> tuple[Cited[RouteVerdict], ...]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from perdure.bus.envelope import decode
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import ReadableStreams, StoredMessage
 from perdure.bus.views.data_digest import data_digest
 from perdure.bus.views.event_runs import event_in, place_id
 from perdure.bus.views.event_verdicts import RouteVerdicts, event_verdicts
@@ -43,7 +43,11 @@ _SERVICES: Final = ("ingest", "orchestrator")  # that refuse events; others refu
 
 
 async def event_outcome(
-    bus: Bus, message: StoredMessage, *, ledger: StartLedger | None = None, runs_before: RunsBefore | None = None
+    bus: ReadableStreams,
+    message: StoredMessage,
+    *,
+    ledger: StartLedger | None = None,
+    runs_before: RunsBefore | None = None,
 ) -> EventOutcome:
     """Return what has become of a stored event by now.
 
@@ -67,7 +71,8 @@ async def event_outcome(
     runs = [await _run(bus, command) for command in effective]
     runs += await _runs_of_others(bus, known, {run.workflow_id for run in runs})
     runs += await _released_runs(bus, known, {run.workflow_id for run in runs}, None if event is None else event.id)
-    if event is not None and runs_before is not None and not runs and not commands and not refused:
+    is_held = any(it.verdict == "held" for it in known.routes)  # a batch claims the runs of its events beforehand
+    if event is not None and runs_before is not None and not (runs or commands or refused or is_held):
         runs = [_outcome(run, await bus.last(f"progress.*.{to_token(run)}")) for run in await runs_before(event)]
     runs = [await _with_stuck(bus, run) for run in runs]
     refused = refused or next((it for _, it in firsts if it is not None), None)
@@ -110,7 +115,7 @@ def _is_refused(verdicts: RouteVerdicts) -> bool:
     return verdicts.is_refused or (verdicts.is_whole and words == {"refused"})
 
 
-async def _as_the_first(bus: Bus, verdict: RouteVerdict) -> tuple[RouteVerdict, RefusedEvent | None]:
+async def _as_the_first(bus: ReadableStreams, verdict: RouteVerdict) -> tuple[RouteVerdict, RefusedEvent | None]:
     """Return the verdict on the first event of a duplicate whose run is not known, and its dead letter.
 
     Other verdicts stay as they are.
@@ -131,7 +136,7 @@ async def _as_the_first(bus: Bus, verdict: RouteVerdict) -> tuple[RouteVerdict, 
     return first, await _dead_letter(bus, message, await event_commands(bus, message))
 
 
-async def event_commands(bus: Bus, message: StoredMessage) -> dict[int, Command]:
+async def event_commands(bus: ReadableStreams, message: StoredMessage) -> dict[int, Command]:
     """Return the commands of a stored event by their sequence, as far as they are among the next 4,096.
 
     Raises:
@@ -153,7 +158,7 @@ async def event_commands(bus: Bus, message: StoredMessage) -> dict[int, Command]
 
 
 async def _dead_letter(
-    bus: Bus, message: StoredMessage, commands: Mapping[int, Command], *, backfilled: Collection[str] = ()
+    bus: ReadableStreams, message: StoredMessage, commands: Mapping[int, Command], *, backfilled: Collection[str] = ()
 ) -> RefusedEvent | None:
     """Return the dead letter of an event or of one of its commands, but those before a backfill of a route."""
     counting = (place for place, it in commands.items() if it.event.backfill or it.route not in backfilled)
@@ -189,7 +194,7 @@ async def _effective(commands: dict[int, Command], ledger: StartLedger | None) -
     return list(found.values())
 
 
-async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) -> list[EventRun]:
+async def _runs_of_others(bus: ReadableStreams, verdicts: RouteVerdicts, known: set[str]) -> list[EventRun]:
     """Return the runs that another event's command started for this one: of its batch, or of the same event before."""
     others = {it.workflow_id: it.verdict for it in verdicts.routes if it.verdict in _RUN_OF_ANOTHER and it.workflow_id}
     found = []
@@ -201,7 +206,9 @@ async def _runs_of_others(bus: Bus, verdicts: RouteVerdicts, known: set[str]) ->
     return found
 
 
-async def _released_runs(bus: Bus, verdicts: RouteVerdicts, known: set[str], event_id: str | None) -> list[EventRun]:
+async def _released_runs(
+    bus: ReadableStreams, verdicts: RouteVerdicts, known: set[str], event_id: str | None
+) -> list[EventRun]:
     """Return the runs of held and backfilled starts that have begun, found by their progress alone."""
     later = (it for it in verdicts.routes if it.verdict == "held" or (it.backfill and it.verdict in _OWN_RUN))
     runs = {it.workflow_id for it in later if it.workflow_id} - known
@@ -214,7 +221,7 @@ async def _released_runs(bus: Bus, verdicts: RouteVerdicts, known: set[str], eve
     return found
 
 
-async def _run(bus: Bus, command: Command) -> EventRun:
+async def _run(bus: ReadableStreams, command: Command) -> EventRun:
     newest = await bus.last(f"progress.{to_pattern(command.workflow)}.{to_token(command.workflow_id)}")
     outcome = _outcome(command.workflow_id, newest)
     if isinstance(command, SignalWorkflow):
@@ -230,6 +237,6 @@ def _outcome(run: str, newest: StoredMessage | None) -> EventRun:
     return EventRun(workflow_id=run, workflow=fact.workflow, kind=fact.kind, result=result, error=fact.error)
 
 
-async def _with_stuck(bus: Bus, run: EventRun) -> EventRun:
+async def _with_stuck(bus: ReadableStreams, run: EventRun) -> EventRun:
     stuck = None if run.kind in ENDINGS else await stuck_run(bus, run.workflow_id)
     return run if stuck is None else run.model_copy(update={"stuck": stuck.error})

@@ -1,7 +1,7 @@
 """Finds events in their stream, and the runs that they started, by the event's id."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Final
 
@@ -9,22 +9,23 @@ from perdure.bus.envelope import MESSAGE_ID, attribute, decode, header
 from perdure.bus.event_mode import mode_by_headers
 from perdure.bus.events import PREFIX, read_event
 from perdure.bus.events import event_id as read_id
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import ReadableStreams, StoredMessage
 from perdure.bus.views.newest import newest_headers
 from perdure.contracts import Event, Progress, from_token, to_token
 from perdure.errors import InvalidMessage
 from perdure.values.run_id import SEPARATOR, place_of
 
-__all__ = ["event_at", "event_in", "find_event", "place_id", "run_tokens", "runs_of_event"]
+__all__ = ["event_at", "event_in", "find_event", "find_events", "place_id", "run_tokens", "runs_of_event"]
 
 _ALL_RUNS: Final = "progress.*.*"
 _SEPARATOR: Final = re.escape(to_token(SEPARATOR))
 _PLACE: Final = re.compile(r"EVENTS\.(\d{1,19})(\.\d+)?", re.ASCII)
 _BODIES: Final = 500  # events
 _BODY_BYTES: Final = 16 * 1024 * 1024
+_ALIKE: Final = 10_000  # events, the newest, in which further ones with the same id are looked for
 
 
-async def runs_of_event(bus: Bus, event_id: str, tokens: Iterable[str] | None = None) -> list[str]:
+async def runs_of_event(bus: ReadableStreams, event_id: str, tokens: Iterable[str] | None = None) -> list[str]:
     """Return the ids of the runs that an event started, of those whose ids name it as ids do by default.
 
     Args:
@@ -47,7 +48,7 @@ def run_tokens(subjects: Iterable[str]) -> list[str]:
 
 
 async def find_event(
-    bus: Bus, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
+    bus: ReadableStreams, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
 ) -> StoredMessage | None:
     """Return the newest event with an id, or None if there is none among the newest events of its type.
 
@@ -63,25 +64,40 @@ async def find_event(
     Raises:
         Unavailable: NATS does not answer.
     """
+    events = find_events(bus, event_id, type_=type_, source=source, most=most)
+    async with aclosing(events):
+        return await anext(events, None)
+
+
+async def find_events(
+    bus: ReadableStreams, event_id: str, *, type_: str | None = None, source: str | None = None, most: int = 50_000
+) -> AsyncGenerator[StoredMessage]:
+    """Yield the events with an id as ``find_event`` searches for them, newest first.
+
+    Events of several sources, or of the same that published it again after the duplicate window, may share an id.
+    Beyond the newest 10,000 events only the first is looked for.
+    """
     subject = f"{PREFIX}{type_ or '>'}"
     if found := await _at_place(bus, event_id, subject):
-        return found
+        yield found
+        return
     searched, bodies, left = 0, _BODIES, _BODY_BYTES
+    has_found = False
     async with aclosing(newest_headers(bus, subject)) as messages:
         async for message in messages:
             named = _is_named(message, event_id, source)
             if named or (named is None and bodies > 0 and left > 0):
                 whole = await event_at(bus, message.sequence, message.raw.subject)
                 if whole is not None and _is(whole, event_id, source):
-                    return whole
+                    yield whole
+                    has_found = True
                 bodies, left = bodies - 1, left - (0 if whole is None else len(whole.raw.body))
             searched += 1
-            if searched == most:
+            if searched == most or (has_found and searched >= _ALIKE):
                 break
-    return None
 
 
-async def event_at(bus: Bus, sequence: int, subject: str) -> StoredMessage | None:
+async def event_at(bus: ReadableStreams, sequence: int, subject: str) -> StoredMessage | None:
     """Return the event with this sequence, or None if there is none or its subject does not match."""
     found = await bus.first(subject, after=sequence - 1)
     return found if found is not None and found.sequence == sequence else None
@@ -100,7 +116,7 @@ def place_id(message: StoredMessage) -> str:
     return place_of(message.stream, message.sequence, message.stored_at)
 
 
-async def _at_place(bus: Bus, event_id: str, subject: str) -> StoredMessage | None:
+async def _at_place(bus: ReadableStreams, event_id: str, subject: str) -> StoredMessage | None:
     """Return the event that an id names by its place, if it has the time that the id may name too."""
     if (place := _PLACE.fullmatch(event_id)) is None:
         return None
@@ -133,7 +149,7 @@ def _is(message: StoredMessage, event_id: str, source: str | None) -> bool:
     return event is None or event.source == source
 
 
-async def _event_of(bus: Bus, run: str) -> str | None:
+async def _event_of(bus: ReadableStreams, run: str) -> str | None:
     """Return the id of the event that started a run."""
     newest = await bus.last(f"progress.*.{to_token(run)}")
     fact = None if newest is None else decode(newest.raw)

@@ -8,7 +8,7 @@ from typing import Final
 
 from perdure.bus.envelope import MESSAGE_ID, decode, header
 from perdure.bus.events import PREFIX
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import ReadableStreams, StoredMessage
 from perdure.contracts import EventVerdict, RouteVerdict, last_words, verdict_subject
 from perdure.errors import InvalidMessage
 
@@ -39,7 +39,7 @@ class RouteVerdicts:
     stored_at: datetime | None = None
 
 
-async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
+async def event_verdicts(bus: ReadableStreams, message: StoredMessage) -> RouteVerdicts:
     """Return the verdicts on a stored event, as far as they are among the next 4,096 on events of its type.
 
     Raises:
@@ -57,7 +57,7 @@ async def event_verdicts(bus: Bus, message: StoredMessage) -> RouteVerdicts:
     )
 
 
-async def verdict_messages(bus: Bus, message: StoredMessage) -> list[Found]:
+async def verdict_messages(bus: ReadableStreams, message: StoredMessage) -> list[Found]:
     """Return the verdicts on a stored event with the messages that hold them, in order of storage.
 
     They are as complete as those of ``event_verdicts``.
@@ -100,7 +100,7 @@ def _may_be_about(stored: StoredMessage, sequence: int) -> bool:
     return message_id is None or message_id.startswith(f"{sequence}.")
 
 
-async def _verdict(bus: Bus, sequence: int) -> EventVerdict | None:
+async def _verdict(bus: ReadableStreams, sequence: int) -> EventVerdict | None:
     stored = await bus.get("VERDICTS", sequence)
     try:
         found = None if stored is None else decode(stored.raw)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import ReadableStreams, StoredMessage
 
 __all__ = ["newest_headers"]
 
@@ -11,7 +11,9 @@ _FIRST_WINDOW: Final = 256  # sequences
 _LARGEST_WINDOW: Final = 8_192
 
 
-async def newest_headers(bus: Bus, subject: str, *, before: int | None = None) -> AsyncGenerator[StoredMessage]:
+async def newest_headers(
+    bus: ReadableStreams, subject: str, *, before: int | None = None
+) -> AsyncGenerator[StoredMessage]:
     """Yield the matching messages of one stream without their bodies, newest first.
 
     Args:

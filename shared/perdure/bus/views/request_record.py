@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from perdure.approvers import escalated
 from perdure.bus.envelope import decode
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import ReadableStreams, StoredMessage
 from perdure.bus.views.request_votes import CastVote, votes_on
 from perdure.bus.views.run_index import latest_facts
 from perdure.contracts import (
@@ -70,7 +70,7 @@ class RequestRecord(BaseModel):
 
 
 async def request_records(
-    bus: Bus, workflow_id: str, *, workflow: str | None = None, votes: bool = True
+    bus: ReadableStreams, workflow_id: str, *, workflow: str | None = None, votes: bool = True
 ) -> list[RequestRecord]:
     """Return all requests of a run, oldest first; of a workflow id that was used again, those of each run.
 

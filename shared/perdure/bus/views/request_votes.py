@@ -5,7 +5,7 @@ import json
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from perdure.bus.envelope import decode
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import ReadableStreams, StoredMessage
 from perdure.contracts import ApprovalRequested, Decision, Receipt, to_token
 from perdure.contracts.instant import Instant
 
@@ -32,7 +32,7 @@ class CastVote(BaseModel):
     key_id: str | None = None
 
 
-async def votes_on(bus: Bus, request: ApprovalRequested) -> list[CastVote]:
+async def votes_on(bus: ReadableStreams, request: ApprovalRequested) -> list[CastVote]:
     """Return the votes that count, one a person, oldest first; a vote that was withdrawn does not.
 
     A decision counts if its receipt accepts it, so the receipts stream and the decisions stream are joined.

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from perdure.bus.envelope import decode
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import Bus, ReadableStreams, StoredMessage
 from perdure.contracts import ENDINGS, Progress, in_order, to_pattern, to_token
 from perdure.errors import NotFound
 
@@ -14,7 +14,9 @@ class UnknownRun(NotFound):
     """The PROGRESS stream holds no fact of the run."""
 
 
-async def latest_facts(bus: Bus, workflow: str | None = None, workflow_id: str | None = None) -> list[Progress]:
+async def latest_facts(
+    bus: ReadableStreams, workflow: str | None = None, workflow_id: str | None = None
+) -> list[Progress]:
     """Return the newest fact of each run, or of the runs of this workflow or id; oldest first."""
     subject = f"progress.{to_pattern(workflow)}.{to_pattern(workflow_id)}"
     facts = [fact async for fact in _facts(bus, bus.read(subject, last_only=True))]
@@ -63,7 +65,7 @@ def _subject(workflow_id: str) -> str:
     return f"progress.*.{to_token(workflow_id)}"
 
 
-async def _facts(bus: Bus, messages: AsyncIterator[StoredMessage]) -> AsyncIterator[Progress]:
+async def _facts(bus: ReadableStreams, messages: AsyncIterator[StoredMessage]) -> AsyncIterator[Progress]:
     async for message in messages:
         fact = decode(message.raw)
         if isinstance(fact, Progress):

@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.event_runs import event_in, find_event, run_tokens, runs_of_event
-from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
-from perdure.contracts import WITHOUT_RUN, AboutRequest, RouteVerdict, from_token, to_token
+from perdure.bus.views.run_codes import exact_run
+from perdure.contracts import WITHOUT_RUN, RouteVerdict, from_token, to_token
 from perdure.contracts.outcomes import EventOutcome
 from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
 from perdure.values.run_id import SEPARATOR, default_run_id
-from perdure.values.short_code import run_word, split_request
+from perdure.values.short_code import run_word
 
 __all__ = ["DeadLettered", "NoRun", "RunNotBegun", "ambiguous", "find_run", "wait_for_run"]
 
@@ -45,8 +44,8 @@ class RunNotBegun(Pending):
 async def find_run(bus: Bus, text: str) -> str:
     """Return the id of a run.
 
-    An exact id wins over the rest: that of a run, or its code, then of an approval request, then of an event, then a
-    unique prefix of a run's id.
+    An exact id wins over the rest: that of a run, or its code, then of an approval request, then of an event, then of a
+    run that has not begun, then a unique prefix of a run's id. ``snapshot_of`` has the same order.
 
     Args:
         bus: The bus.
@@ -55,31 +54,26 @@ async def find_run(bus: Bus, text: str) -> str:
 
     Raises:
         NotFound: Nothing has this id.
-        Ambiguous: Several runs have it; the message lists up to five.
+        Ambiguous: Several runs have it, or it is the id of one and the code of another; the message lists up to five.
         DeadLettered: It is an event that became a dead letter.
         NoRun: It is an event of which no run comes.
         RunNotBegun: It is an event whose run has not begun.
         Unavailable: NATS does not answer.
     """
-    coded = await _coded(bus, text)
-    exact = text if await bus.last(f"progress.*.{to_token(text)}") else await _run_of_request(bus, text)
-    if exact and coded:
-        refuse_two_meanings(text, exact=exact, coded=coded)
-    if run := exact or coded:
+    if run := await exact_run(bus, text):
         return run
     tokens = run_tokens(await bus.count_by_subject("progress.*.*"))
     if runs := await runs_of_event(bus, text, tokens):
         return _only(runs, f"the event {text} started")
-    start = to_token(text)
-    alike = sorted({from_token(token) for token in tokens if token.startswith(start)})
-    if len(alike) == 1:
-        return alike[0]
     if event := await find_event(bus, text):
         return _run_of(await event_outcome(bus, event))
-    if not alike and (planned := await _run_to_begin(bus, text)):
+    start = to_token(text)
+    alike = sorted({from_token(token) for token in tokens if token.startswith(start)})
+    planned = await _run_to_begin(bus, text)
+    if planned is not None and (planned[1] == text or not alike):
         return _run_in(*planned)
     if alike:
-        raise ambiguous(f"{text} begins the ids of", "runs", [run_word(run) for run in alike])
+        return _only(alike, f"{text} begins the ids of")
     raise NotFound(
         f"Nothing has the id {text}: no run, event or approval request. List the runs with `perdure runs list`."
     )
@@ -111,20 +105,6 @@ def ambiguous(beginning: str, noun: str, found: Sequence[str]) -> Ambiguous:
     """Return the error for several candidates; it lists up to five of them."""
     more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
     return Ambiguous(f"{beginning} {len(found):,} {noun}: {', '.join(found[:_SHOWN])}{more}. Name one of them.")
-
-
-async def _coded(bus: Bus, text: str) -> str | None:
-    """Return the run with this code, or with that of a request's id, if there is one."""
-    runs = await runs_with_code(bus, split_request(text)[0] or text, subjects="progress.*.*")
-    return runs[0] if runs else None
-
-
-async def _run_of_request(bus: Bus, text: str) -> str | None:
-    run, _ = split_request(text)
-    if not run:
-        return None
-    requests = [decode(message.raw) async for message in bus.read(f"approvals.requested.*.{to_token(run)}")]
-    return run if any(isinstance(it, AboutRequest) and it.request_id == text for it in requests) else None
 
 
 async def _run_to_begin(bus: Bus, text: str) -> tuple[EventOutcome, str] | None:

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from perdure.bus.envelope import decode
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import Bus, ReadableStreams, StoredMessage
 from perdure.contracts import ENDINGS, Progress, to_token
 from perdure.contracts.runs import StuckRun
 from perdure.errors import InvalidMessage
@@ -19,7 +19,7 @@ _AT_ONCE: Final = 64  # requests
 _LOOK_EVERY: Final = 0.5  # seconds
 
 
-async def stuck_run(bus: Bus, workflow_id: str) -> StuckRun | None:
+async def stuck_run(bus: ReadableStreams, workflow_id: str) -> StuckRun | None:
     """Return why a run waits for mended code; None if it does not.
 
     Raises:
@@ -74,7 +74,7 @@ async def new_stuck_runs(bus: Bus) -> AsyncIterator[StuckRun]:
             yield found
 
 
-async def has_ended(bus: Bus, run: StuckRun) -> bool:
+async def has_ended(bus: ReadableStreams, run: StuckRun) -> bool:
     """Return whether a run has published its ending: what STUCK holds of it is stale then.
 
     A fact that cannot be read, such as one of a newer version, is no ending.

@@ -1,17 +1,19 @@
 """Finds what a text names, and gathers what is known of it."""
 
 import re
+import sys
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
 from perdure.bus.envelope import decode
 from perdure.bus.port import StoredMessage
-from perdure.bus.views.event_runs import find_event, run_tokens
-from perdure.bus.views.run_codes import runs_with_code
+from perdure.bus.views.event_runs import find_event, find_events, run_tokens
+from perdure.bus.views.run_codes import exact_run
 from perdure.bus.views.run_lookup import ambiguous
 from perdure.bus.views.snapshots.of_dead_letter import dead_letter_at, settlements_of
 from perdure.bus.views.snapshots.of_decision import decision_at, decision_snapshot, find_decision
-from perdure.bus.views.snapshots.of_event import event_snapshot, with_event
+from perdure.bus.views.snapshots.of_event import event_snapshot, same_id, with_event
 from perdure.bus.views.snapshots.of_run import run_facts, with_people
 from perdure.bus.views.snapshots.people import people_of
 from perdure.bus.views.snapshots.recorded import recorded_snapshot
@@ -37,6 +39,8 @@ __all__ = ["snapshot_of"]
 
 _PLACE: Final = re.compile(r"([A-Z]+):(\d{1,19})", re.ASCII)
 _ALL_RUNS: Final = "progress.*.*"
+_MOST_EVENTS: Final = 50_000  # the newest, in which an event is looked for
+_SAME_ID: Final = 10  # events, the newest
 _EVENTS: Final = 10_000  # the newest, in which the event of a run is looked for: about half a second
 
 
@@ -46,12 +50,13 @@ async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = N
     Args:
         sources: Who is asked.
         text: ``<stream>:<sequence>`` of a stored message; or the id of a run or its code, of an approval request, of a
-            decision or of an event; else the number of a dead letter; else a unique beginning of a run id; else the id
-            of an event or run in the audit record. The first that fits counts, in this order.
+            decision or of an event; else the number of a dead letter; else the id of a run that has not begun; else a
+            unique beginning of a run id; else the id of an event or run in the audit record. The first that fits
+            counts, in this order, which is that of ``find_run``.
         route: A route that should have taken the event; then only an event is looked for.
 
     Raises:
-        Ambiguous: Several runs begin with the text.
+        Ambiguous: Several runs begin with the text, or it is the id of one and the code of another.
     """
     if place := _PLACE.fullmatch(text):
         found = await _at_place(sources, text, place[1], int(place[2]))
@@ -64,16 +69,17 @@ async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = N
     snapshot = replace(found, route=route)
     if any(run.description is None or run.description.polling == () for run in snapshot.runs):
         snapshot = replace(snapshot, broken_code=await sources.broken_code())
-    return replace(snapshot, silent=tuple(sorted(sources.silent)))
+    return replace(snapshot, silent=tuple(sorted(sources.silent)), unrecorded=tuple(sorted(sources.unrecorded)))
 
 
 async def _named(sources: AskedSources, text: str) -> FactSnapshot | None:
-    if await sources.newest("PROGRESS", f"progress.*.{to_token(text)}"):
-        return await _run(sources, text, text)
-    coded = await sources.ask("PROGRESS", runs_with_code(sources.bus, text, subjects=_ALL_RUNS), [])
-    if coded:
-        return await _run(sources, text, coded[0])
-    for find in (_request, find_decision, _event, _dead_letter, _run_to_begin, _beginning, recorded_snapshot):
+    run = await sources.search("PROGRESS", exact_run(sources.bus, text), None)
+    number = split_request(text)[1]
+    if run is not None and (run == text or not number):
+        return await _run(sources, text, run)
+    if run is not None and (found := await _request(sources, text, run, number)) is not None:
+        return found
+    for find in (find_decision, _event, _dead_letter, _run_to_begin, _beginning, recorded_snapshot):
         if (found := await find(sources, text)) is not None:
             return found
     return None
@@ -109,7 +115,7 @@ async def _about(sources: AskedSources, text: str, message: StoredMessage) -> Fa
         case SignalWorkflow(event=event):
             snapshot = await _at_place(sources, text, "EVENTS", event.stream_sequence)
         case AboutRequest(request_id=request_id):
-            snapshot = await _request(sources, request_id)
+            snapshot = await _request(sources, text, *split_request(request_id))
         case Progress(workflow_id=run) | Alert(workflow_id=run):
             snapshot = await _run(sources, text, run)
         case Receipt(request_id=request_id, decision_id=decision_id):
@@ -121,30 +127,35 @@ async def _run(sources: AskedSources, text: str, workflow_id: str) -> FactSnapsh
     run = await run_facts(sources, workflow_id)
     snapshot = await with_people(sources, FactSnapshot(text, "run", runs=(run,)))
     event_id = None if run.last is None else run.last.message.event_id
-    message = None if event_id is None else await _find(sources, event_id, most=_EVENTS)
+    message, most = None, sys.maxsize if sources.is_record else _EVENTS
+    if event_id is not None:
+        message = await sources.search("EVENTS", find_event(sources.bus, event_id, most=most), None)
     return snapshot if message is None else await with_event(sources, snapshot, message)
 
 
-async def _request(sources: AskedSources, text: str) -> FactSnapshot | None:
-    name, number = split_request(text)
-    if not name:
+async def _request(sources: AskedSources, text: str, run: str, number: str) -> FactSnapshot | None:
+    snapshot = await people_of(sources, FactSnapshot(text, "request"), run, only=f"{run}.{number}")
+    if not snapshot.requests:
         return None
-    coded = await sources.ask("APPROVALS", runs_with_code(sources.bus, name, subjects="approvals.requested.*.*"), [])
-    for run in (name, *coded):
-        snapshot = await people_of(sources, FactSnapshot(text, "request"), run, only=f"{run}.{number}")
-        if snapshot.requests:
-            newest = replace(snapshot, requests=snapshot.requests[-1:])
-            return replace(newest, runs=(await run_facts(sources, run),))
-    return None
+    return replace(snapshot, requests=snapshot.requests[-1:], runs=(await run_facts(sources, run),))
 
 
 async def _event(sources: AskedSources, text: str) -> FactSnapshot | None:
-    message = await _find(sources, text)
-    return None if message is None else await event_snapshot(sources, text, message)
+    events = await sources.search("EVENTS", _of_id(sources, text), [])
+    if not events:
+        return None
+    newest, *others = events
+    return replace(await event_snapshot(sources, text, newest), same_id=tuple(map(same_id, others)))
 
 
-async def _find(sources: AskedSources, event_id: str, *, most: int = 50_000) -> StoredMessage | None:
-    return await sources.search("EVENTS", find_event(sources.bus, event_id, most=most), None)
+async def _of_id(sources: AskedSources, event_id: str) -> list[StoredMessage]:
+    found, most = [], sys.maxsize if sources.is_record else _MOST_EVENTS
+    async with aclosing(find_events(sources.bus, event_id, most=most)) as events:
+        async for event in events:
+            found.append(event)
+            if len(found) == _SAME_ID:
+                break
+    return found
 
 
 async def _dead_letter(sources: AskedSources, text: str) -> FactSnapshot | None:

@@ -12,10 +12,11 @@ from perdure.bus.views.event_verdicts import verdict_messages
 from perdure.bus.views.snapshots.of_dead_letter import dead_letter_at, settlements_of
 from perdure.bus.views.snapshots.of_run import run_facts, with_people
 from perdure.bus.views.snapshots.sources import AskedSources, place_of_message
+from perdure.contracts import Event
 from perdure.contracts.outcomes import EVENT_OUTCOME, EventOutcome, EventQuery
 from perdure.explain import Cited, EventFacts, FactSnapshot
 
-__all__ = ["event_snapshot", "with_event"]
+__all__ = ["event_snapshot", "same_id", "with_event"]
 
 _MOST: Final = 20  # runs of one event
 
@@ -61,6 +62,11 @@ async def with_event(sources: AskedSources, snapshot: FactSnapshot, message: Sto
         verdicts=tuple(Cited(verdict, place_of_message(stored)) for stored, verdict in verdicts),
         commands=tuple(Cited(command, f"COMMANDS:{place}") for place, command in commands.items()),
     )
+
+
+def same_id(message: StoredMessage) -> Cited[Event | None]:
+    """Return another event with the id that is asked about; None for one that cannot be read."""
+    return Cited(event_in(message), place_of_message(message))
 
 
 async def _outcome(sources: AskedSources, message: StoredMessage) -> EventOutcome | None:

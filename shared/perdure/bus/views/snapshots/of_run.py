@@ -18,7 +18,7 @@ async def run_facts(sources: AskedSources, workflow_id: str) -> RunFacts:
     first, last, description, stuck = await asyncio.gather(
         sources.ask("PROGRESS", sources.bus.first(subject), None),
         sources.newest("PROGRESS", subject),
-        sources.reply("orchestrator", DESCRIBE_RUN, RunQuery(workflow_id=workflow_id), RunDescription),
+        _description(sources, workflow_id),
         _stuck(sources, workflow_id),
     )
     return RunFacts(workflow_id, cited(first, Progress), cited(last, Progress), description, stuck)
@@ -29,6 +29,16 @@ async def with_people(sources: AskedSources, snapshot: FactSnapshot) -> FactSnap
     for run in snapshot.runs:
         snapshot = await people_of(sources, snapshot, run.workflow_id)
     return snapshot
+
+
+async def _description(sources: AskedSources, workflow_id: str) -> RunDescription | None:
+    """Return Temporal's view; without it, whose silence that is: an orchestrator that consumes waits for Temporal."""
+    query = RunQuery(workflow_id=workflow_id)
+    description = await sources.reply("orchestrator", DESCRIBE_RUN, query, RunDescription)
+    if description is None and await sources.is_consumed("COMMANDS", "orchestrator"):
+        sources.silent.discard("orchestrator")
+        sources.silent.add("Temporal")
+    return description
 
 
 async def _stuck(sources: AskedSources, workflow_id: str) -> Cited[StuckRun] | None:

@@ -36,6 +36,9 @@ async def people_of(
     stored = await sources.messages("APPROVALS", f"approvals.*.*.{to_token(workflow_id)}")
     messages = [it for message in stored if (it := cited(message, AboutRequest)) is not None]
     votes = [await sources.ask("DECISIONS", votes_on(sources.bus, it.request), []) for it in records]
+    is_open = any(it.state == "open" for it in records)
+    if is_open and not sources.is_record and not await sources.is_consumed("APPROVALS", "notifier"):
+        sources.silent.add("notifier")
     records = [it.model_copy(update={"votes": tuple(cast)}) for it, cast in zip(records, votes, strict=True)]
     names = {it.request.request_id for it in records}
     about = {it.message.message_id for it in messages if it.message.request_id in names}

@@ -19,6 +19,8 @@ _MOST: Final = 200  # records
 
 async def recorded_snapshot(sources: AskedSources, text: str) -> FactSnapshot | None:
     """Return what is recorded of the event or run with an id; None if nothing is, or audit does not answer."""
+    if sources.is_record:
+        return None  # all of it was searched
     event = await _records(sources, AuditRecordsQuery(event=text, limit=_MOST))
     if event:
         return _snapshot(text, event)

@@ -1,6 +1,7 @@
 """The streams and services that are asked, each for a second: whoever does not answer is named as silent."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -8,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from perdure.bus.envelope import decode
 from perdure.bus.key_value import KeyValue
-from perdure.bus.port import Bus, StoredMessage
+from perdure.bus.port import ReadableStreams, StoredMessage
+from perdure.bus.topology import QUEUES
 from perdure.contracts import Message
 from perdure.contracts.runs import BROKEN_CODE
 from perdure.errors import InvalidMessage, Unavailable
@@ -27,27 +29,39 @@ Kind = TypeVar("Kind", bound=Message)
 
 
 class AskedSources:
-    """The bus and the services.
+    """The bus and the services; or a record, in which nobody can be asked.
 
     Args:
-        bus: The bus.
-        request: Asks a service; None if there is none.
+        bus: The bus, or the streams of a record.
+        request: Asks a service; None for a record.
         bridge: The bucket BRIDGE, which holds why an orchestrator cannot start; None if there is none.
         within: Seconds that each may take to answer.
 
     Attributes:
-        bus: The bus.
+        bus: The same.
         silent: The streams and services that did not answer in time.
+        unrecorded: What else was to be asked, and is in no record: services, and streams that are no more than queues.
     """
 
     def __init__(
-        self, bus: Bus, request: Request | None = None, bridge: KeyValue | None = None, *, within: float = 1.0
+        self,
+        bus: ReadableStreams,
+        request: Request | None = None,
+        bridge: KeyValue | None = None,
+        *,
+        within: float = 1.0,
     ) -> None:
         self.bus = bus
         self.silent: set[str] = set()
+        self.unrecorded: set[str] = set()
         self._request = request
         self._bridge = bridge
         self._within = within
+
+    @property
+    def is_record(self) -> bool:
+        """Whether a record is read, and no service is there."""
+        return self._request is None
 
     async def ask(self, name: str, answer: Awaitable[Answered], default: Answered) -> Answered:
         """Return an answer, or the default if the source does not give it in time."""
@@ -60,7 +74,7 @@ class AskedSources:
     async def reply(self, service: str, subject: str, query: BaseModel, model: type[Reply]) -> Reply | None:
         """Return a service's reply; None if it does not answer, or not in a form that this version reads."""
         if self._request is None:
-            self.silent.add(service)
+            self.unrecorded.add(service)
             return None
         body = await self.ask(service, self._request(subject, query.model_dump_json().encode()), None)
         try:
@@ -69,8 +83,21 @@ class AskedSources:
             self.silent.add(service)
             return None
 
+    async def is_consumed(self, stream: str, service: str) -> bool:
+        """Return whether a process of a service takes messages of a stream; False too if nobody tells."""
+        if self._request is None:
+            return False
+        try:
+            async with asyncio.timeout(self._within):
+                body = await self._request(f"$JS.API.CONSUMER.INFO.{stream}.{service}", b"")
+            return int(json.loads(body).get("num_waiting", 0)) > 0
+        except (TimeoutError, Unavailable, ValueError):
+            return False
+
     async def newest(self, stream: str, subject: str) -> StoredMessage | None:
         """Return the newest message of a subject."""
+        if self.is_record and stream in QUEUES:
+            self.unrecorded.add(stream)
         return await self.ask(stream, self.bus.last(subject), None)
 
     async def messages(self, stream: str, subject: str) -> list[StoredMessage]:
