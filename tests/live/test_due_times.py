@@ -2,18 +2,16 @@
 
 import os
 import signal
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 from temporalio.client import Client, ScheduleDescription, ScheduleHandle
 from temporalio.service import RPCError
 
 from perdure.bus import RawMessage, decode
-from perdure.contracts import EventVerdict, RouteVerdict, ScheduleChanged, to_token
+from perdure.contracts import EventVerdict, ScheduleChanged, to_token
 from tests.support.command_line import perdure_of, printed
 from tests.support.eventually import eventually
 from tests.support.suite import World
@@ -59,25 +57,26 @@ async def test_a_singleton_skips_queues_or_replaces_what_is_due_while_a_run_is_o
         for name, policy in policies.items()
     ]
     async with world(routes=routes) as here:
-        (skipped, *_) = await eventually(lambda: verdicts(here, "Skips", "skipped", least=2), within=60)
-        (first_held, *_) = await eventually(lambda: verdicts(here, "Queues", "held", least=2), within=60)
-        explained = await perdure_of(here.settings.state, "explain", skipped[0])
-        waiting = await perdure_of(here.settings.state, "explain", first_held[0])
-        (queued,) = await verdicts(here, "Queues", "started", least=1)
-        (skips,) = await verdicts(here, "Skips", "started", least=1)
-        await eventually(lambda: verdicts(here, "Replaces", "started", least=1), within=60)
+        (skips, *_) = await eventually(lambda: started(here, "Skips"), within=60)
+        (queues, *_) = await eventually(lambda: started(here, "Queues"), within=60)
+        skipped = await eventually(lambda: verdict(here, "Skips", "skipped", after=skips), within=60)
+        held = await eventually(lambda: verdict(here, "Queues", "held", after=queues), within=60)
+        (explained,) = printed(await perdure_of(here.settings.state, "explain", skipped, "--json"))
+        (waiting,) = printed(await perdure_of(here.settings.state, "explain", held, "--json"))
+        open_ones = [await started(here, route) for route in ("Skips", "Queues")]
         await eventually(lambda: ended(here, "Replaces", "cancelled"), within=60)
-        for _, verdict in (queued, skips):
-            await here.bus.publish_raw(RawMessage(f"signals.{to_token(verdict.workflow_id or '')}.go", b"", {}))
-        follower = await eventually(lambda: started_after(here, "Queues", queued[0]), within=60)
-        next_one = await eventually(lambda: started_after(here, "Skips", skips[0]), within=60)
+        for route, due in (("Skips", skips), ("Queues", queues)):
+            await here.bus.publish_raw(RawMessage(f"signals.{to_token(await run_of(here, route, due))}.go", b"", {}))
+        (_, following, *_) = await eventually(lambda: started(here, "Queues", least=2), within=60)
+        (_, next_one, *_) = await eventually(lambda: started(here, "Skips", least=2), within=60)
         acts = [decode(it.raw) async for it in here.bus.read("admin.schedule.>")]
 
-    assert "singleton" in skipped[1].detail
-    assert "singleton" in explained.stdout
-    assert "singleton" in waiting.stdout
-    assert follower == first_held[0], "the oldest that waits is the next"
-    assert next_one > skipped[0], "what was skipped is not done later"
+    assert open_ones == [[skips], [queues]], "one run is open at a time"
+    assert explained["cause"] == "skipped"
+    assert f"Skips~{skips}" in explained["why"]["text"], "it names the run that is open"
+    assert waiting["cause"] == "held_singleton"
+    assert following == held, "the oldest that waits is the next"
+    assert next_one > skipped, "what was skipped is not done later"
     assert {(it.act, it.route) for it in acts if isinstance(it, ScheduleChanged)} == {
         ("created", name) for name in policies
     }
@@ -118,25 +117,14 @@ async def settled(here: World, count: int) -> list[datetime]:
     return await eventually(look, within=90)
 
 
-async def verdicts(here: World, route: str, kind: str, *, least: int) -> list[tuple[str, RouteVerdict]] | None:
-    """Return the due times of a route with a verdict of this kind, once there are enough of them."""
-    found = [
-        (event_id, it)
-        for event_id, words in (await all_verdicts(here, route)).items()
-        for it in words
-        if it.verdict == kind
-    ]
-    return found if len(found) >= least else None
-
-
-async def all_verdicts(here: World, route: str) -> dict[str, list[RouteVerdict]]:
-    """Return the verdicts of a route by due time, in order."""
-    found = defaultdict[str, list[RouteVerdict]](list)
+async def verdict(here: World, route: str, kind: str, *, after: str) -> str | None:
+    """Return the first due time after another with a verdict of this kind."""
+    found = set[str]()
     async for message in here.bus.read("verdicts.>"):
-        verdict = decode(message.raw)
-        assert isinstance(verdict, EventVerdict)
-        found[verdict.event_id].extend(it for it in verdict.routes if it.route == route)
-    return {event_id: words for event_id, words in sorted(found.items()) if words}
+        judged = decode(message.raw)
+        assert isinstance(judged, EventVerdict)
+        found |= {judged.event_id for it in judged.routes if (it.route, it.verdict) == (route, kind)}
+    return next((due for due in sorted(found) if due > after), None)
 
 
 async def ended(here: World, route: str, kind: str) -> bool:
@@ -145,8 +133,15 @@ async def ended(here: World, route: str, kind: str) -> bool:
     return any(it[-1].kind == kind for run, it in facts.items() if run.startswith(f"{route}~"))
 
 
-async def started_after(here: World, route: str, event_id: str) -> str | None:
-    """Return the first due time after another that has started a run."""
-    facts: dict[str, Any] = await here.facts()
-    ids = sorted(it[0].event_id for run, it in facts.items() if run.startswith(f"{route}~"))
-    return next((it for it in ids if it > event_id), None)
+async def started(here: World, route: str, *, least: int = 1) -> list[str] | None:
+    """Return the due times that have started a run, once there are enough of them."""
+    runs = (await here.facts()).items()
+    found = sorted(it[0].event_id or "" for run, it in runs if run.startswith(f"{route}~"))
+    return found if len(found) >= least else None
+
+
+async def run_of(here: World, route: str, due: str) -> str:
+    """Return the run that a due time has started."""
+    runs = (await here.facts()).items()
+    (found,) = [run for run, it in runs if run.startswith(f"{route}~") and it[0].event_id == due]
+    return found
