@@ -66,8 +66,8 @@ async def handle_all(live: World) -> None:
     for command in (("runs", "terminate", "Discreet~stumbles", *why, "--yes"), ("routes", "pause", "Late", *why)):
         acted = await perdure_of(state, *command)
         assert acted.returncode == 0, acted.stderr
-    for command in ("doctor",), ("explain", "ok"), ("runs", "show", "ok"), ("admin", "check"):
-        await perdure_of(state, *command)
+    for reading in ("doctor",), ("explain", "ok"), ("runs", "show", "ok"), ("admin", "check"):
+        await perdure_of(state, *reading)
     await live.dead_letters(3, within=60)
     await eventually(lambda: recorded(live), within=60)
 
