@@ -182,12 +182,9 @@ _messages: Final[tuple[Message, ...]] = (
         act="promoted", deployment="perdure", build="4fa1c09b77d2", before="b1c2d3e4f5a6", stays=3, by="ada", at=_AT
     ),
     ScheduleChanged(
-        act="changed",
-        route="Report",
+        **{"act": "changed", "route": "Report", "rules": sha256(b"[]").hexdigest(), "by": "perdure/orchestrator"},
         declared=DeclaredSchedule(cron="0 7 * * MON-FRI", timezone="Europe/Zurich", catch_up_seconds=3600),
         before=DeclaredSchedule(cron="0 6 * * MON-FRI", timezone="Europe/Zurich", catch_up_seconds=3600),
-        rules=sha256(b"[]").hexdigest(),
-        by="perdure/orchestrator",
         at=_AT,
     ),
     ValuesDecrypted(
