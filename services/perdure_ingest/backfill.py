@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from perdure.bus import Bus, RawMessage
 from perdure.bus.app import Responder
 from perdure.bus.views.start_ledger import StartLedger
+from perdure.config.routes_digest import routes_digest
 from perdure.contracts import RouteVerdict, fit_event_id
 from perdure.contracts.backfill import (
     BACKFILL_EVENT,
@@ -22,7 +23,7 @@ from perdure_ingest.flow_control import RouteQueues
 from perdure_ingest.reception import receive
 from perdure_ingest.route_verdicts import fit_detail, route_verdicts
 from perdure_ingest.rules import Rule
-from perdure_ingest.verdict_log import VerdictLog, rules_digest
+from perdure_ingest.verdict_log import VerdictLog
 
 __all__ = ["backfill_responders"]
 
@@ -66,7 +67,7 @@ class _Backfill:
     ) -> None:
         self._bus = bus
         self._rules = {rule.name: rule for rule in rules}
-        self._digest = rules_digest(rules)
+        self._digest = routes_digest(rule.route for rule in rules)
         self._queues = queues
         self._ledger = ledger
         self._verdicts = verdicts

@@ -1,15 +1,14 @@
 """Publishes verdicts: one for each event, and one for each change of a start that was held."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from typing import Any, Final
 
 from perdure.bus import Bus, StoredMessage
 from perdure.bus.events import PREFIX, event_id
 from perdure.bus.views.event_runs import place_id
+from perdure.config.routes_digest import routes_digest
 from perdure.contracts import (
     Event,
     EventVerdict,
@@ -24,7 +23,7 @@ from perdure.errors import InvalidMessage
 from perdure_ingest.route_verdicts import fit_detail
 from perdure_ingest.rules import Rule
 
-__all__ = ["VerdictLog", "other_event", "rules_digest"]
+__all__ = ["VerdictLog", "other_event"]
 
 _AT_ONCE: Final = 64  # changes; a batch has up to 1,000
 
@@ -36,7 +35,7 @@ class VerdictLog:
 
     def __init__(self, bus: Bus, rules: Sequence[Rule]) -> None:
         self._bus = bus
-        self._rules = rules_digest(rules)
+        self._rules = routes_digest(rule.route for rule in rules)
         self._silent = {rule.name for rule in rules if not rule.route.verdicts}
 
     def reports(self, route: str) -> bool:
@@ -136,9 +135,3 @@ def _claimed_id(message: StoredMessage) -> str:
 def other_event(start: StartWorkflow) -> OtherEvent:
     """Return the event of a start, as the verdict on another event names it."""
     return OtherEvent(id=fit_event_id(start.event.id), stream_sequence=start.event.stream_sequence)
-
-
-def rules_digest(rules: Sequence[Rule]) -> str:
-    """Return the SHA-256 of the configured routes, in hex: a change of any of them gives another one."""
-    routes = [{**rule.route.model_dump(mode="json", by_alias=True), "name": rule.name} for rule in rules]
-    return sha256(json.dumps(routes, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

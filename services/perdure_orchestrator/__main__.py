@@ -38,6 +38,7 @@ from perdure_orchestrator.own_version import OwnVersion
 from perdure_orchestrator.plugin import PerdurePlugin
 from perdure_orchestrator.registry import load_registry
 from perdure_orchestrator.run_attributes import RunAttributes
+from perdure_orchestrator.schedules.change_log import ScheduleChangeLog
 from perdure_orchestrator.schedules.reconciliation import RouteSchedules
 from perdure_orchestrator.schedules.worker import due_worker, plain_client
 from perdure_orchestrator.temporal import connect_temporal, is_reachable, keep_api_key
@@ -80,7 +81,11 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
         attributes = RunAttributes(client, wanted, may_register=settings.execution_engine == "local")
         await attributes.first_look()
         schedules = RouteSchedules(
-            plain_client(client), settings.routes, settings.temporal.task_queue, is_current=lambda: own.duty.is_on
+            plain_client(client),
+            settings.routes,
+            settings.temporal.task_queue,
+            changes=ScheduleChangeLog(bus, settings.routes),
+            is_current=lambda: own.duty.is_on,
         )
         health.facts["search_attributes"] = lambda: {"problem": attributes.problem}
         app = create_app(

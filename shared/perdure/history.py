@@ -16,7 +16,7 @@ from perdure.config.settings import NatsSettings, TemporalSettings
 from perdure.connections.executions import describe_execution
 from perdure.connections.temporal import failure_text, open_client
 from perdure.connections.whole_history import readable_history
-from perdure.encryption import KeySource, key_source
+from perdure.encryption import KeySource, RunBinding, key_source
 from perdure.errors import PerdureError, Unavailable
 from perdure.flow.payload_store import PAYLOADS, payload_storage
 from perdure.local.discovery import discover
@@ -44,6 +44,7 @@ async def export_workflow_history(workflow: str | None, workflow_id: str, *, who
         MissingKey: The key ring has not the key of a value.
         NotKept: A large payload is gone.
         Unavailable: Temporal or NATS cannot be reached, or failed to answer.
+        WrongRun: An encrypted value was copied from another run, or was changed.
     """
     settings = load_settings()
     nats, temporal = discover(settings)
@@ -53,7 +54,8 @@ async def export_workflow_history(workflow: str | None, workflow_id: str, *, who
             if workflow not in {None, found}:
                 raise PerdureError(f"{workflow_id} is a run of {found}, not of {workflow}.")
             recorded = await client.get_workflow_handle(workflow_id).fetch_history()
-            history = await readable_history(recorded.events, client.data_converter, whole=whole)
+            run = RunBinding(client.namespace, workflow_id)
+            history = await readable_history(recorded.events, client.data_converter, run, whole=whole)
             return WorkflowHistory(workflow_id, history.events).to_json_dict()
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:

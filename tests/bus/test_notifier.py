@@ -57,6 +57,19 @@ async def test_a_request_is_sent_and_a_notification_is_published() -> None:
     assert not await channels_with_notices(bus)
 
 
+async def test_with_encryption_the_terminal_names_a_request_and_shows_no_text_of_its_run() -> None:
+    out = io.StringIO()
+    channel = TerminalChannel("terminal", out, is_brief=True)
+
+    await channel.send([Notice(message=request()), Notice(message=alert())])
+
+    assert "Approval requested: request w.1 of " in out.getvalue()
+    assert "  perdure approvals show w.1\n" in out.getvalue()
+    assert request().title not in out.getvalue()
+    assert alert().title not in out.getvalue()
+    assert "Alert of the run " in out.getvalue()
+
+
 async def test_a_request_delivered_twice_is_sent_once() -> None:
     bus, desk = MemoryBus(), ScriptedChannel()
     await bus.publish(request())

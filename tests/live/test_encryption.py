@@ -21,6 +21,7 @@ from tests.support.command_line import perdure_of
 from tests.support.eventually import eventually
 from tests.support.florist import Florist, planted
 from tests.support.ports import free_port
+from tests.support.secret_file import write_secret
 from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -35,7 +36,7 @@ TOKEN = "t0ken-of-ada-4711-4711"  # noqa: S105 (made up)
 def with_keys(world: OpenWorld, folder: Path) -> AbstractAsyncContextManager[World]:
     """Return a suite with a key ring, and the florist's workflows."""
     (folder / "florist.py").write_text(FLORIST.read_text())
-    (folder / "keys").write_text(new_key_line("april"))
+    write_secret(folder / "keys", new_key_line("april"))
     return world(
         routes=ROUTES, workflows=["florist"], encryption={"keys_file": str(folder / "keys")}, execution_engine="local"
     )
@@ -101,7 +102,7 @@ async def test_with_the_wrong_key_nothing_fails_and_all_goes_on_with_the_right_o
 async def test_the_codec_endpoint_decrypts_after_a_login_and_audit_records_each_look(
     world: OpenWorld, tmp_path: Path
 ) -> None:
-    (tmp_path / "tokens").write_text(f"ada {TOKEN}\n")
+    write_secret(tmp_path / "tokens", f"ada {TOKEN}\n")
     async with with_keys(world, tmp_path) as live:
         await live.publish("bulbs.ordered", b"{}", Nats_Msg_Id="c1")
         await live.ended(1)

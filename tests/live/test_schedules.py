@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from perdure.values.rollout import RolloutRequest
 from tests.support.command_line import perdure_of, printed
+from tests.support.eventually import eventually
 from tests.support.suite import World
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -138,6 +139,7 @@ async def test_each_second_is_published_once_while_services_are_killed_and_none_
         await handle.pause(note="an incident")
         before = await settled(here, handle)
         (paused,) = await routes(here)
+        await eventually(lambda: passed(instants(before)[-1], seconds=3))  # so that something is due in the pause
         await handle.unpause()
         await until(handle, lambda found: found.info.num_actions >= len(before) + 3)
         await handle.pause()
@@ -149,6 +151,10 @@ async def test_each_second_is_published_once_while_services_are_killed_and_none_
     assert pause[0] > first[-1] + timedelta(seconds=1), "what was due in the pause is skipped"
     assert set(after.values()) == {1}
     assert paused["schedule"]["paused"] == "an incident"
+
+
+async def passed(instant: datetime, *, seconds: int) -> bool:
+    return datetime.now(instant.tzinfo) > instant + timedelta(seconds=seconds)
 
 
 def _has_started(count: int, found: ScheduleDescription) -> bool:

@@ -59,6 +59,10 @@ class Florist:
     def stock(self) -> str:
         return planted()
 
+    @workflow.update
+    def restock(self, when: str) -> str:
+        return f"{planted()} {when}"
+
     @workflow.signal
     def close(self) -> None:
         self._closed = True

@@ -21,6 +21,7 @@ from perdure.encryption import new_key_line
 from perdure.testing.scripted_model import ScriptedModel
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.plugin import PerdurePlugin
+from tests.support.secret_file import write_secret
 
 PLANTED = "Tulpenzwiebeln-4711"
 """The text that nobody without the keys may find."""
@@ -116,9 +117,7 @@ class Results(Interceptor):
 
 def key_file(folder: Path, *ids: str) -> Path:
     """Return a file with a ring of new keys."""
-    file = folder / "keys"
-    file.write_text("".join(new_key_line(name) for name in ids or ("first",)))
-    return file
+    return write_secret(folder / "keys", "".join(new_key_line(name) for name in ids or ("first",)))
 
 
 def encrypting(

@@ -32,7 +32,7 @@ from perdure.connections.temporal import converter
 from perdure.connections.whole_history import readable_history
 from perdure.contracts import Alert
 from perdure.contracts.runs import RunDescription, RunQuery
-from perdure.encryption import key_source, new_key_line
+from perdure.encryption import RunBinding, WrongRun, key_source, new_key_line
 from perdure_orchestrator.description import describe
 from tests.support.binaries import binary
 from tests.support.eventually import eventually
@@ -141,7 +141,8 @@ async def test_any_replayer_reads_a_whole_history(real_server: WorkflowEnvironme
         await run.result()
     recorded = await run.fetch_history()
 
-    history = await readable_history(recorded.events, connected.data_converter, whole=True)
+    own = RunBinding(connected.namespace, run.id)
+    history = await readable_history(recorded.events, connected.data_converter, own, whole=True)
     again = WorkflowHistory.from_json(run.id, WorkflowHistory(run.id, history.events).to_json())
     returned = await _returned_by_a_bare_replay(again)
 
@@ -186,6 +187,16 @@ async def test_a_payload_that_is_copied_to_another_run_is_refused_with_a_sentenc
         await first.signal("finish", "now")
         result = await first.result()
 
+    with pytest.raises(WrongRun) as unread:
+        await readable_history(
+            (await second.fetch_history()).events,
+            connected.data_converter,
+            RunBinding("default", second.id),
+            whole=False,
+        )
+    assert f"of the history of {second.id}: An encrypted value of the run {first.id} (namespace default)" in str(
+        unread.value
+    )
     assert f"An encrypted value of the run {first.id} (namespace default) stands in the run {second.id}" in stuck
     assert "it was copied there, and is refused" in stuck
     assert result == PLANTED * 300, "the run that was copied from goes on"

@@ -9,11 +9,14 @@ from temporalio.client import Client, ScheduleDescription
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
-from perdure.bus import MemoryBus, RawMessage
+from perdure.bus import Bus, MemoryBus, RawMessage, decode
 from perdure.config.routes import Route
+from perdure.config.routes_digest import routes_digest
+from perdure.contracts import ScheduleChanged
 from perdure.contracts.runs import FoundRuns, RunSearch
 from perdure.contracts.schedules import Schedules, ScheduleState
 from perdure_orchestrator.found_runs import find
+from perdure_orchestrator.schedules.change_log import ScheduleChangeLog
 from perdure_orchestrator.schedules.reconciliation import RouteSchedules
 from perdure_orchestrator.schedules.worker import due_worker, plain_client
 
@@ -24,8 +27,11 @@ def route(name: str, cron: str = "0 6 * * *", **more: Any) -> Route:
     return Route.model_validate({"name": name, "cron": cron, "start": "Report", **more})
 
 
-async def reconcile(client: Client, *routes: Route, queue: str = "q", is_current: bool = True) -> RouteSchedules:
-    schedules = RouteSchedules(client, routes, queue, is_current=lambda: is_current)
+async def reconcile(
+    client: Client, *routes: Route, queue: str = "q", is_current: bool = True, bus: Bus | None = None
+) -> RouteSchedules:
+    changes = ScheduleChangeLog(bus or MemoryBus(), routes)
+    schedules = RouteSchedules(client, routes, queue, changes=changes, is_current=lambda: is_current)
     await schedules.reconcile()
     return schedules
 
@@ -50,10 +56,10 @@ async def states(schedules: RouteSchedules) -> dict[str, ScheduleState]:
     return {it.route: it for it in answer.schedules}
 
 
-async def gone(client: Client, name: str, *routes: Route) -> None:
+async def gone(client: Client, name: str, *routes: Route, bus: Bus | None = None) -> None:
     """Reconcile until a schedule is gone: Temporal's list of schedules lags."""
     for _ in range(100):
-        await reconcile(client, *routes)
+        await reconcile(client, *routes, bus=bus)
         if await described(client, name) is None:
             return
     pytest.fail(f"{name} is still there")
@@ -74,6 +80,50 @@ async def test_new_changed_and_removed_routes_become_so_at_temporal(real_server:
     assert changed.schedule.policy.catchup_window == timedelta(hours=1)
     assert unchanged.info.last_updated_at == before.info.last_updated_at, "an update drops what is to be caught up"
     assert await described(client, "a") is not None
+
+
+async def recorded(bus: MemoryBus) -> list[tuple[str, str, str | None]]:
+    acts = [decode(it.raw) async for it in bus.read("admin.schedule.>")]
+    return [
+        (it.act, it.route, it.declared.cron if it.declared else None) for it in acts if isinstance(it, ScheduleChanged)
+    ]
+
+
+async def test_each_change_of_the_file_is_recorded_once_with_what_was_before(real_server: WorkflowEnvironment) -> None:
+    client, bus = real_server.client, MemoryBus()
+    await reconcile(client, route("a"), route("b"), bus=bus)
+    for _ in range(2):
+        await reconcile(client, route("a", "0 7 * * *", paused=True), route("b"), bus=bus)
+    await reconcile(client, route("a", "0 7 * * *"), route("b"), is_current=False, bus=bus)
+    await reconcile(client, route("a", "0 7 * * *"), route("b"), bus=bus)
+    await gone(client, "b", route("a", "0 7 * * *"), bus=bus)
+    last = await bus.last("admin.schedule.a")
+    resumed = None if last is None else decode(last.raw)
+
+    assert await recorded(bus) == [
+        ("created", "a", "0 6 * * *"),
+        ("created", "b", "0 6 * * *"),
+        ("changed", "a", "0 7 * * *"),
+        ("paused", "a", "0 7 * * *"),
+        ("resumed", "a", "0 7 * * *"),
+        ("removed", "b", None),
+    ]
+    assert isinstance(resumed, ScheduleChanged)
+    assert resumed.before is not None
+    assert resumed.before.paused
+    assert resumed.by == "perdure/orchestrator"
+    assert resumed.rules == routes_digest([route("a", "0 7 * * *"), route("b")])
+
+
+async def test_a_change_that_could_not_be_recorded_is_recorded_by_the_next_process(
+    real_server: WorkflowEnvironment,
+) -> None:
+    client, bus = real_server.client, MemoryBus()
+    await reconcile(client, route("a"), bus=bus)
+    await reconcile(client, route("a", "0 7 * * *"))  # as if it were killed before it could record it on this bus
+    await reconcile(client, route("a", "0 7 * * *"), bus=bus)
+
+    assert await recorded(bus) == [("created", "a", "0 6 * * *"), ("changed", "a", "0 7 * * *")]
 
 
 async def test_suites_of_one_namespace_leave_each_others_schedules_alone(real_server: WorkflowEnvironment) -> None:

@@ -43,7 +43,7 @@ async def open_channels(
     url = settings.notifier.url
     links = Links(key, str(url)) if key is not None and url is not None else None
     async with httpx2.AsyncClient(timeout=_TIMEOUT) as client:
-        ports = _ChannelPorts(client, entries, approvers, links)
+        ports = _ChannelPorts(client, entries, approvers, links, settings.encryption.is_on)
         yield [ports.open(name, channel) for name, channel in settings.notifier.effective_channels.items()]
 
 
@@ -65,10 +65,11 @@ class _ChannelPorts:
     entries: KeyValue
     approvers: ApproversFile
     links: Links | None
+    is_encrypted: bool
 
     def open(self, name: str, settings: ChannelSettings) -> Channel:
         openers: dict[str, Callable[[str, Any], Channel]] = {
-            "terminal": lambda name, _: TerminalChannel(name),
+            "terminal": lambda name, _: TerminalChannel(name, is_brief=self.is_encrypted),
             "slack": self._slack,
             "webhook": self._webhook,
             "email": self._email,

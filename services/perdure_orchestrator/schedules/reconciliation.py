@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.bus import RawMessage
 from perdure.config.routes import Route
 from perdure.contracts.schedules import Schedules, ScheduleState
+from perdure_orchestrator.schedules.change_log import ScheduleChangeLog
 from perdure_orchestrator.schedules.declaration import (
     PAUSED_BY_FILE,
     declared_schedule,
@@ -43,7 +44,13 @@ class RouteSchedules:
     """The schedules of the routes with a ``cron``."""
 
     def __init__(
-        self, client: Client, routes: Sequence[Route], queue: str, *, is_current: Callable[[], bool] = lambda: True
+        self,
+        client: Client,
+        routes: Sequence[Route],
+        queue: str,
+        *,
+        changes: ScheduleChangeLog,
+        is_current: Callable[[], bool] = lambda: True,
     ) -> None:
         """Change nothing yet.
 
@@ -51,11 +58,13 @@ class RouteSchedules:
             client: A client that encodes nothing: a schedule carries no payload of anybody's.
             routes: All routes.
             queue: The task queue of the orchestrator.
+            changes: Records what the routes change.
             is_current: Returns whether new runs start on the code, and by the routes, of this process.
         """
         self._client = client
         self._declared = {it.label: declared_schedule(it, queue) for it in routes if it.cron is not None}
         self._queue = queue
+        self._changes = changes
         self._is_current = is_current
         self._problems: dict[str, str] = {}  # by route
         self._next_look = 0.0  # by the monotonic clock
@@ -65,12 +74,14 @@ class RouteSchedules:
 
         Raises:
             RPCError: Temporal does not answer.
+            Unavailable: A change cannot be recorded now; one that was made is recorded by a later look.
         """
         if not self._is_current() or monotonic() < self._next_look:
             return
         for label, declared in self._declared.items():
             try:
                 await self._ensure(label, declared)
+                await self._changes.record(label)
                 self._problems.pop(label, None)
             except RPCError as error:
                 if error.status is not RPCStatusCode.INVALID_ARGUMENT:
@@ -81,6 +92,7 @@ class RouteSchedules:
         async for found in await self._client.list_schedules():
             gone = route_of(self._queue, found.id)
             if gone is not None and gone not in self._declared:
+                await self._changes.record(gone)
                 await self._delete(gone)
         self._next_look = monotonic() + _EVERY.total_seconds()
 

@@ -35,6 +35,7 @@ from perdure.contracts import (
     Receipt,
     RouteVerdict,
     RunActed,
+    ScheduleChanged,
     SignalWorkflow,
     StartWorkflow,
     ValuesDecrypted,
@@ -179,6 +180,7 @@ _messages: Final[tuple[Message, ...]] = (
     VersionChanged(
         act="promoted", deployment="perdure", build="4fa1c09b77d2", before="b1c2d3e4f5a6", stays=3, by="ada", at=_AT
     ),
+    ScheduleChanged(act="removed", route="Report", rules=sha256(b"[]").hexdigest(), by="perdure/orchestrator", at=_AT),
     ValuesDecrypted(
         namespace="default", workflow_id="Report~42~1f9ab04c", values=3, by="ada", request="4fa1c09b77d2", at=_AT
     ),

@@ -58,7 +58,7 @@ _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
 
-_RECORDS: Final = ("admin.approvers_file", "admin.policies", "admin.deploy.*", "admin.run.*")
+_RECORDS: Final = ("admin.approvers_file", "admin.policies", "admin.deploy.*", "admin.run.*", "admin.schedule.*")
 
 _DUE_TIMES: Final = f"events.{SCHEDULED}.>"
 """Whoever published a due time before it is due would take its place: only schedules and the operator may."""

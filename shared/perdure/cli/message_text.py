@@ -22,6 +22,7 @@ from perdure.contracts import (
     Progress,
     Receipt,
     RunActed,
+    ScheduleChanged,
     SignalWorkflow,
     StartWorkflow,
     ValuesDecrypted,
@@ -79,6 +80,7 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911, PLR0912 (one sen
             | PauseChanged()
             | PoliciesRead()
             | RunActed()
+            | ScheduleChanged()
             | ValuesDecrypted()
             | VersionChanged()
         ):

@@ -111,7 +111,7 @@ class RunActs:
         body = StartAgainRequest(start=reply.start).model_dump_json().encode()
         taken = StartAgainReply.model_validate_json(await self._ask(START_AGAIN, body))
         if taken.outcome in {"done", "already"}:
-            await self._record("rerun", target, became=reply.became)
+            await self.record("rerun", target, became=reply.became)
         detail = taken.detail if taken.outcome == "refused" else f"{reply.detail} {taken.detail}".rstrip()
         return reply.model_copy(update={"outcome": taken.outcome, "detail": detail, "start": None})
 
@@ -123,10 +123,11 @@ class RunActs:
         subject = f"signals.{to_token(target.workflow_id)}.{to_token(name)}"
         headers = {MESSAGE_ID: f"signal.{self.id}.{to_token(target.workflow_id)}"}
         sequence = await self.bus.publish_raw(RawMessage(subject, body, headers))
-        await self._record("signalled", target, signal=name)
+        await self.record("signalled", target, signal=name)
         return RunActReply(workflow_id=target.workflow_id, outcome="done", detail=f"Sent {name} (SIGNALS {sequence}).")
 
-    async def _record(self, act: str, target: Target, **more: str | None) -> None:
+    async def record(self, act: str, target: Target, **more: str | None) -> None:
+        """Record on ADMIN what was done to a run; see ``RunActed``."""
         record = {"act": act, "id": self.id, "reason": self.reason, "by": self.by, "at": datetime.now(UTC), **more}
         about = {"workflow_id": target.workflow_id, "run_id": target.run_id}
         await self.bus.publish(RunActed.model_validate({**record, **about}))

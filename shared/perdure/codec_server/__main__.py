@@ -11,11 +11,12 @@ import uvicorn
 from perdure.bus import NatsObjects, connect
 from perdure.codec_server.app import create_app
 from perdure.codec_server.decryption import Decryption
+from perdure.codec_server.listening import refuse_plain_http
 from perdure.codec_server.logins import Logins
 from perdure.config.loader import load_settings
 from perdure.connections.temporal import converter
 from perdure.encryption import key_source
-from perdure.errors import PerdureError, SetupError
+from perdure.errors import PerdureError, SetupError, WrongArgument
 from perdure.flow.payload_store import PAYLOADS, payload_storage
 from perdure.local.discovery import discover
 from perdure.runtime.exit import exit_process
@@ -26,6 +27,8 @@ _ANSWERS_WITHIN: Final = 10.0  # seconds
 
 
 async def _serve(given: Namespace) -> None:
+    if given.certificate is None:
+        refuse_plain_http(given.host)
     settings = load_settings()
     if (keys := key_source(settings.encryption)) is None:
         raise SetupError(
@@ -70,7 +73,7 @@ if __name__ == "__main__":
         asyncio.run(_serve(_arguments()))
     except PerdureError as error:
         print_error(f"perdure: {error}")
-        exit_process(1)
+        exit_process(2 if isinstance(error, WrongArgument) else 1)
     except KeyboardInterrupt:
         sys.exit(0)
     exit_process(0)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from perdure.config.private_file import read_private_text
 from perdure.errors import SetupError
 
 __all__ = ["SESSION_SECONDS", "Logins"]
@@ -34,10 +35,10 @@ class Logins:
         """Return the tokens by name.
 
         Raises:
-            SetupError: The file cannot be read, or a line is no name and token.
+            SetupError: The file cannot be read, others may read it, or a line is no name and token.
         """
         try:
-            lines = self._file.expanduser().read_text(encoding="utf-8").splitlines()
+            lines = read_private_text(self._file.expanduser()).splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise SetupError(f"The tokens cannot be read from {self._file} ({error}).") from error
         tokens: dict[str, str] = {}

@@ -41,6 +41,7 @@ from perdure.contracts.progress import ENDINGS, Progress, ProgressKind, in_order
 from perdure.contracts.receipts import Receipt, ReceiptCode
 from perdure.contracts.request_digest import content_digest, request_digest
 from perdure.contracts.run_acts import RunActed
+from perdure.contracts.schedule_changes import DeclaredSchedule, ScheduleChanged
 from perdure.contracts.search_attribute import SearchAttribute
 from perdure.contracts.subjects import from_token, read_token, to_pattern, to_token
 from perdure.contracts.usage import RunUsage, Usage
@@ -79,6 +80,7 @@ __all__ = [
     "DeadLetter",
     "DeadLetterSettled",
     "Decision",
+    "DeclaredSchedule",
     "DocumentReport",
     "DocumentSubmitted",
     "Escalation",
@@ -102,6 +104,7 @@ __all__ = [
     "RunActed",
     "RunOptions",
     "RunUsage",
+    "ScheduleChanged",
     "SearchAttribute",
     "Severity",
     "Sha256",

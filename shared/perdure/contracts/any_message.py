@@ -30,6 +30,7 @@ from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.progress import Progress
 from perdure.contracts.receipts import Receipt
 from perdure.contracts.run_acts import RunActed
+from perdure.contracts.schedule_changes import ScheduleChanged
 from perdure.contracts.verdicts import EventVerdict
 
 __all__ = ["AnyMessage"]
@@ -55,6 +56,7 @@ AnyMessage = Annotated[
     | Progress
     | Receipt
     | RunActed
+    | ScheduleChanged
     | SignalWorkflow
     | StartWorkflow
     | EventVerdict

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from perdure.config.encryption import EncryptionSettings
+from perdure.config.private_file import read_private_text
 from perdure.encryption.key_ring import KeyRing, parse_key_ring
 from perdure.errors import SetupError
 
@@ -115,7 +116,7 @@ def key_source(settings: EncryptionSettings) -> KeySource | None:
 
 def _read_file(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return read_private_text(file)
     except FileNotFoundError as error:
         raise SetupError(
             f"`encryption.keys_file`: there is no file {file}. `perdure admin encryption new-key` writes one; if "

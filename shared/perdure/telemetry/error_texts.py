@@ -1,4 +1,4 @@
-"""Leaves the texts of errors out of logs and spans: with encryption on they may hold what is encrypted elsewhere."""
+"""Leaves the texts of errors and requests out of logs and spans: with encryption on they may hold what is encrypted."""
 
 import traceback
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from structlog.typing import EventDict, WrappedLogger
 __all__ = ["TextlessExporter", "textless_traceback"]
 
 _TEXTS: Final = {"exception.message", "exception.stacktrace"}  # OpenTelemetry's conventions for exceptions
+_REQUEST: Final = "perdure.request_id"  # of the span of an approval, whose name has the title
 _CAUSES: Final = 10
 
 
@@ -26,7 +27,7 @@ def textless_traceback(_logger: WrappedLogger, _method: str, event: EventDict) -
 
 
 class TextlessExporter(SpanExporter):
-    """Exports spans through another exporter; of errors their class is left, and not their text.
+    """Exports spans through another exporter, without the texts of errors and the titles of approval requests.
 
     Args:
         exporter: The other exporter.
@@ -62,10 +63,12 @@ def _described(error: BaseException) -> list[str]:
 
 
 def _textless(span: ReadableSpan) -> ReadableSpan:
-    if span.status.description is None and not any(_TEXTS & set(event.attributes or ()) for event in span.events):
+    is_request = _REQUEST in (span.attributes or ())
+    has_text = any(_TEXTS & set(event.attributes or ()) for event in span.events)
+    if span.status.description is None and not has_text and not is_request:
         return span
     return ReadableSpan(
-        name=span.name,
+        name=span.name.partition(" ")[0] if is_request else span.name,
         context=span.context,
         parent=span.parent,
         resource=span.resource,

@@ -27,7 +27,7 @@ def test_only_the_orchestrator_and_the_operator_publish_on_admin() -> None:
     allowed = {role: [it for it in nats_permissions(role).publish_allow if it.startswith("admin.")] for role in ROLES}
 
     assert {role: subjects for role, subjects in allowed.items() if subjects} == {
-        "orchestrator": ["admin.approvers_file", "admin.deploy.*", "admin.policies", "admin.run.*"],
+        "orchestrator": ["admin.approvers_file", "admin.deploy.*", "admin.policies", "admin.run.*", "admin.schedule.*"],
         "operator": ["admin.>"],
     }
 

@@ -19,6 +19,7 @@ from perdure.contracts import Message, ValuesDecrypted
 from perdure.encryption import KeySource, new_key_line
 from perdure.errors import WrongArgument
 from perdure.flow.payload_store import payload_storage
+from tests.support.secret_file import write_secret
 
 ORIGIN = "http://localhost:8233"
 TOKEN = "t0ken-of-ada-4711-4711"  # noqa: S105 (made up)
@@ -37,7 +38,7 @@ class Endpoint:
         ring = new_key_line("may")
         keys = KeySource(lambda: ring, look_every=3600, name="test")
         self.tokens = folder / "tokens"
-        self.tokens.write_text(f"ada {TOKEN}\n")
+        write_secret(self.tokens, f"ada {TOKEN}\n")
         self.recorded: list[Message] = []
         storage = payload_storage(MemoryObjects(), 1000)
         self.converter = converter(storage, keys).with_context(WorkflowSerializationContext("default", "r"))

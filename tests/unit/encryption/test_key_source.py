@@ -1,12 +1,15 @@
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from perdure.config.encryption import EncryptionSettings
+from perdure.config.private_file import read_private_text
 from perdure.encryption import KeySource, key_source, new_key_line
 from perdure.errors import SetupError
+from tests.support.secret_file import write_secret
 
 
 def source(file: Path) -> KeySource:
@@ -40,6 +43,36 @@ async def test_a_ring_that_is_broken_while_a_service_runs_is_reported_and_the_fo
     assert ring.newest == "april"
     assert "is no key ring: line 1 is not" in caplog.text
     assert "The keys that were read before stay in use." in caplog.text
+
+
+def test_a_ring_that_every_user_of_the_machine_can_read_is_refused(tmp_path: Path) -> None:
+    file = write_secret(tmp_path / "keys", new_key_line("april"))
+    keys = key_source(EncryptionSettings(keys_file=file))
+    assert keys is not None
+
+    file.chmod(0o640)  # a group may be that of the services
+    of_group = keys.ring()
+    file.chmod(0o604)
+    other = KeySource(partial(read_private_text, file), look_every=0, name="")
+
+    assert of_group.newest == "april"
+    with pytest.raises(SetupError, match=r"every user of this machine may open it \(mode 604\): `chmod o= .*keys`"):
+        other.ring()
+
+
+async def test_a_ring_that_all_can_read_meanwhile_stops_no_service(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = write_secret(tmp_path / "keys", new_key_line("april"))
+    keys = KeySource(partial(read_private_text, file), look_every=0, name=str(file))
+    await keys.current()
+
+    file.chmod(0o644)
+    with caplog.at_level(logging.WARNING):
+        ring = await keys.current()
+
+    assert ring.newest == "april"
+    assert "may open it (mode 644)" in caplog.text
 
 
 def test_a_missing_file_says_what_makes_one(tmp_path: Path) -> None:

@@ -25,6 +25,19 @@ def test_a_span_keeps_the_class_of_an_error_and_loses_its_text() -> None:
     assert dict(span.events[0].attributes or {})["exception.type"] == "ValueError"
 
 
+def test_the_span_of_an_approval_loses_the_title_of_its_request() -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(TextlessExporter(kept)))
+
+    with provider.get_tracer("test").start_as_current_span("approval secret", attributes={"perdure.request_id": "w.1"}):
+        pass
+    (span,) = kept.get_finished_spans()
+
+    assert span.name == "approval"
+    assert dict(span.attributes or {}) == {"perdure.request_id": "w.1"}
+
+
 def test_a_traceback_in_a_log_keeps_lines_and_classes_and_loses_texts() -> None:
     with pytest.raises(ValueError, match="secret too") as raised:
         raise ValueError("secret too") from KeyError("secret")

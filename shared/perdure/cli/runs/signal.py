@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
             choice = ActChoice(None, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json)
             act_on_runs("signal", choice, lambda acts, target: acts.signal(target, name, body))
             return
-        workflow_id, sequence = run_command(_send(run, name, body, early=early))
+        workflow_id, sequence = run_command(_send(run, name, body, early=early, act=act, reason=reason))
         if as_json:
             sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
             console.out(json.dumps(sent), highlight=False)
@@ -73,10 +73,14 @@ def _read(words: list[str], *, is_many: bool) -> tuple[str | None, str, bytes]:
     return None if is_many else words[0], rest[0], body
 
 
-async def _send(run: str, name: str, body: bytes, *, early: bool) -> tuple[str, int]:
+async def _send(  # noqa: PLR0913 (each is a flag)
+    run: str, name: str, body: bytes, *, early: bool, act: str | None, reason: str
+) -> tuple[str, int]:
     from perdure.bus import RawMessage
     from perdure.bus.views.run_lookup import RunNotBegun, find_run
+    from perdure.client.run_acts import RunActs, Target, new_act_id
     from perdure.contracts import to_token
+    from perdure.local.approver import login_name
 
     async with open_bus() as bus:
         try:
@@ -91,4 +95,7 @@ async def _send(run: str, name: str, body: bytes, *, early: bool) -> tuple[str, 
                 ) from error
             workflow_id = planned  # a dead letter follows if no run begins in time
         subject = f"signals.{to_token(workflow_id)}.{to_token(name)}"
-        return workflow_id, await bus.publish_raw(RawMessage(subject, body, {}))
+        sequence = await bus.publish_raw(RawMessage(subject, body, {}))
+        acts = RunActs(bus, act or new_act_id(), login_name(), reason)
+        await acts.record("signalled", Target(workflow_id), signal=name)
+        return workflow_id, sequence
