@@ -13,6 +13,7 @@ import typer
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.completion import complete_run
+from perdure.cli.evidence import register as register_evidence
 from perdure.cli.output import console, local_time
 from perdure.cli.receipt import register as register_receipt
 from perdure.cli.states import kinds_of_state, read_state
@@ -79,6 +80,7 @@ def register(app: typer.Typer) -> None:
         run_command(_tail(query, follow=follow, as_json=as_json))
 
     register_receipt(audit)
+    register_evidence(audit)
 
 
 def _read_stream(name: str | None) -> str | None:
