@@ -21,6 +21,7 @@ from tests.support.suite import World, shared_world
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LARGEST = 2048  # bytes of a receipt
+DATA = '{"title": "Send it", "policy": {"people": ["ada"]}}'
 
 live = shared_world(routes=[{"on": "work.asking", "start": "Asking"}])
 
@@ -29,10 +30,10 @@ live = shared_world(routes=[{"on": "work.asking", "start": "Asking"}])
 async def run(live: World) -> AsyncIterator[str]:
     """A run whose request ada has approved."""
     enrol(ApproversFile(live.settings.approvers_file), live.settings.keys_folder, "ada", roles=[])
-    done = await perdure_of(live.settings.state, "publish", "work.asking", "{}", "--id", "asked")
+    done = await perdure_of(live.settings.state, "publish", "work.asking", DATA, "--id", "asked")
     assert done.returncode == 0, done.stderr
     run = published_run("Asking", "asked")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(100):
         while not await live.bus.count_by_subject("approvals.requested.*.*"):
             await asyncio.sleep(0.2)
     (shown,) = printed(await perdure_of(live.settings.state, "approvals", "show", f"{run}.1", "--json"))
