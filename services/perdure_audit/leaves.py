@@ -1,6 +1,7 @@
 """The ledger in the database: leaves with contiguous indices and the full tiles over them, written by one at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import select, text
@@ -83,7 +84,12 @@ async def _last_tile(connection: AsyncConnection, key: TileKey, width: int) -> b
         tiles.c.level == level - 1, tiles.c.number >= first, tiles.c.number < first + width
     )
     full: Iterable[bytes] = (await connection.execute(below.order_by(tiles.c.number))).scalars()
-    return b"".join(root_of(hashes_of(tile)) for tile in full)
+    return b"".join(map(_root_of_tile, full))
+
+
+@lru_cache(512)  # 4 MB: the same full tiles are below the last one at each checkpoint and each proof
+def _root_of_tile(tile: bytes) -> bytes:
+    return root_of(hashes_of(tile))
 
 
 def _by_level(keys: set[TileKey]) -> Iterator[tuple[int, list[int]]]:

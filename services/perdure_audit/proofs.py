@@ -4,7 +4,8 @@ Each takes the tiles on its way to the root, so its cost does not depend on how 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,15 +17,19 @@ from perdure.bus.limits import LARGEST_REPLY
 from perdure.contracts import CheckpointSigned
 from perdure.contracts.audit_proofs import AuditProof, AuditProofsFound, AuditProofsQuery
 from perdure.ledger import (
+    BadNote,
     Checkpoint,
+    KeyChain,
     TileMissing,
     Verifier,
     consistency_ranges,
     inclusion_ranges,
-    open_checkpoint,
     range_hash,
     tiles_of,
 )
+from perdure.ledger.hashes import EMPTY
+from perdure.ledger.record_entry import KEY
+from perdure.ledger.tiles import TileKey
 from perdure_audit.leaves import read_tiles, size_of
 from perdure_audit.records import leaves, records
 
@@ -56,19 +61,16 @@ class Proofs:
         """Return the proofs of a query that fit into one reply.
 
         Raises:
-            BadNote: The newest checkpoint on the bus is not the ledger's.
             Unavailable: The bus does not answer.
             sqlalchemy.exc.SQLAlchemyError: The database cannot be read.
         """
         note = await self._newest_note()
-        head = open_checkpoint(note, [self._verifier])[0] if note else Checkpoint(self._verifier.name, 0, b"")
         async with self._engine.connect() as connection:
             found = AuditProofsFound(key=str(self._verifier), checkpoint=note, size=await size_of(connection))
             try:
-                return await self._proven(connection, query, head, found)
-            except TileMissing as missing:
-                why = f"The database does not hold the {head.size} leaves of the checkpoint that was signed: {missing}"
-                return found.model_copy(update={"refusal": why})
+                return await self._proven(connection, query, found)
+            except (BadNote, TileMissing, _Other) as error:
+                return found.model_copy(update={"refusal": f"The database is not what was signed: {error}"})
 
     async def _newest_note(self) -> str:
         empty = CheckpointSigned(ledger=self._verifier.name, size=0, root="0" * 64, note="")
@@ -77,34 +79,80 @@ class Proofs:
         return message.note if isinstance(message, CheckpointSigned) else ""
 
     async def _proven(
-        self, connection: AsyncConnection, query: AuditProofsQuery, head: Checkpoint, found: AuditProofsFound
+        self, connection: AsyncConnection, query: AuditProofsQuery, found: AuditProofsFound
     ) -> AuditProofsFound:
+        chain, changes = KeyChain(self._verifier), await _key_changes(connection)
+        for row in changes:
+            chain.add(row["leaf"], row["entry"])
+        head = chain.open(found.checkpoint) if found.checkpoint else Checkpoint(self._verifier.name, 0, EMPTY)
+        if head.size > found.size:
+            raise _Other(f"it has {found.size} leaves, and a checkpoint over {head.size} was signed.")
         rows = await _rows(connection, query.places)
         signed = {place: row for place, row in rows.items() if row["leaf"] < head.size}
-        ranges = {place: inclusion_ranges(row["leaf"], head.size) for place, row in signed.items()}
         growth = _growth(query.grown_from, head.size)
-        tiles = await read_tiles(
-            connection, head.size, tiles_of(it for part in (growth or [], *ranges.values()) for it in part)
-        )
-
-        def hashes(of: _Ranges) -> tuple[bytes, ...]:
-            return tuple(range_hash(start, end, tiles) for start, end in of)
-
-        proofs = [_proof(place, row, hashes(ranges[place]), kept=query.kept) for place, row in signed.items()]
+        tree = await _Tree.read(connection, head, [row["leaf"] for row in (*signed.values(), *changes)], growth or [])
+        proofs = [_proof(place, row, tree.path(row["leaf"]), kept=query.kept) for place, row in signed.items()]
         fitting = list(_fitting(proofs))
         return found.model_copy(
             update={
+                "key": str(chain.valid_at(head.size)),
+                "keys": tuple(
+                    _proof(_place(row), row, tree.path(row["leaf"]), kept=False)
+                    for row in changes
+                    if row["leaf"] < head.size
+                ),
                 "proofs": tuple(fitting),
                 "unsigned": tuple(place for place in rows if place not in signed),
                 "unknown": tuple(place for place in query.places if place not in rows),
                 "more": tuple(proof.place for proof in proofs[len(fitting) :]),
-                "growth": None if growth is None else hashes(growth),
+                "growth": None if growth is None else tree.hashes(growth),
             }
         )
 
 
+class _Other(Exception):
+    """The database holds another ledger than the one that was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """The part of the tree that some proofs take."""
+
+    size: int
+    tiles: Mapping[TileKey, bytes]
+
+    @classmethod
+    async def read(
+        cls, connection: AsyncConnection, head: Checkpoint, among: Iterable[int], growth: _Ranges
+    ) -> "_Tree":
+        """Read the tiles, and compare the root with the signed one."""
+        paths = [inclusion_ranges(leaf, head.size) for leaf in among if leaf < head.size]
+        needed = tiles_of([(0, head.size), *growth, *(it for path in paths for it in path)])
+        tree = cls(head.size, await read_tiles(connection, head.size, needed))
+        if range_hash(0, head.size, tree.tiles) != head.root:
+            raise _Other(f"its first {head.size} leaves are not those of the checkpoint that was signed.")
+        return tree
+
+    def path(self, leaf: int) -> tuple[bytes, ...]:
+        return self.hashes(inclusion_ranges(leaf, self.size))
+
+    def hashes(self, ranges: _Ranges) -> tuple[bytes, ...]:
+        return tuple(range_hash(start, end, self.tiles) for start, end in ranges)
+
+
 def _growth(old: int | None, size: int) -> _Ranges | None:
     return consistency_ranges(old, size) if old is not None and old <= size else None
+
+
+async def _key_changes(connection: AsyncConnection) -> Sequence[Any]:
+    """Return the records that gave the ledger another key, with their entries."""
+    query = select(records, leaves.c.entry).join(leaves, leaves.c.leaf == records.c.leaf)
+    changes = query.where(records.c.subject == KEY).order_by(records.c.leaf)
+    return (await connection.execute(changes)).mappings().all()
+
+
+def _place(row: Any) -> str:
+    return f"{row['stream']}:{row['sequence']}"
 
 
 async def _rows(connection: AsyncConnection, places: Sequence[str]) -> dict[str, Any]:
@@ -118,7 +166,7 @@ async def _rows(connection: AsyncConnection, places: Sequence[str]) -> dict[str,
     for stream, sequences in by_stream.items():
         of_stream = query.where(records.c.stream == stream, records.c.sequence.in_(sequences))
         for row in (await connection.execute(of_stream)).mappings():
-            found[f"{stream}:{row['sequence']}"] = row
+            found[_place(row)] = row
     return {place: found[place] for place in dict.fromkeys(places) if place in found}
 
 

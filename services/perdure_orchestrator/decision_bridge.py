@@ -15,7 +15,7 @@ from perdure.contracts import ReceiptCode, to_token
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.explain import settlement_text
 from perdure.flow.approvals_host import DECISION_SIGNAL
-from perdure.flow.ballot import ReceivedDecision
+from perdure.voting.ballot import ReceivedDecision
 from perdure_orchestrator.decision_places import DecisionPlaces
 from perdure_orchestrator.early_places import TOO_MANY, EarlyPlaces
 from perdure_orchestrator.expected_runs import ExpectedRuns

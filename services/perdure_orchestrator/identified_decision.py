@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from perdure.approvers import ApproversVersion, NotVerified
 from perdure.bus import StoredMessage
 from perdure.contracts import Decision
-from perdure.flow.ballot import ReceivedDecision
+from perdure.voting.ballot import ReceivedDecision
 from perdure_orchestrator.parsing import place_of
 
 __all__ = ["Approvers", "identified"]

@@ -22,8 +22,8 @@ from perdure.bus.events import read_event_and_headers
 from perdure.bus.json_body import read_json
 from perdure.bus.permissions import ROLES
 from perdure.contracts import Decision
-from perdure.flow.ballot import Ballot
 from perdure.flow.unverified_decisions import UnverifiedDecisions
+from perdure.voting.ballot import Ballot
 from perdure_ingest import reception
 from perdure_notifier.replies.slack_origin import SlackOrigin
 from perdure_orchestrator import bridge, decision_bridge, decision_verifier, parsing

@@ -16,6 +16,7 @@ from sigstore._internal.rekor.checkpoint import SignedCheckpoint
 from perdure.ledger import (
     Checkpoint,
     GrowingTree,
+    ProofFile,
     Signer,
     consistency_ranges,
     inclusion_ranges,
@@ -64,16 +65,24 @@ def ledger(chance: random.Random) -> dict[str, Any]:
     while tree.size < size:
         tiles |= tree.append(leaf_hash(entry) for entry in entries[tree.size : tree.size + chance.randint(1, 300)])
     signer = Signer("example.com/ledger", Ed25519PrivateKey.from_private_bytes(chance.randbytes(32)))
+    head = Checkpoint("example.com/ledger", size, tree.root())
+    note = sign_checkpoint(head, signer)
     places = {chance.randrange(size) for _ in range(5)}
     sizes = {chance.randint(1, size) for _ in range(5)}
     return {
         "key": str(signer.verifier),
-        "checkpoint": sign_checkpoint(Checkpoint("example.com/ledger", size, tree.root()), signer),
+        "checkpoint": note,
         "entries": [b64encode(entry).decode() for entry in entries],
         "tiles": {tile_path(*key, len(tile) // 32): b64encode(tile).decode() for key, tile in tiles.items()},
         "included": [{"index": index, "path": hashes(inclusion_ranges(index, size), tiles)} for index in places],
+        "proofs": [receipt(index, size, entries[index], tiles, note) for index in places if entries[index]],
         "grown": [{"old": old, "path": hashes(consistency_ranges(old, size), tiles)} for old in sizes],
     }
+
+
+def receipt(index: int, size: int, entry: bytes, tiles: dict[TileKey, bytes], note: str) -> str:
+    path = tuple(range_hash(start, end, tiles) for start, end in inclusion_ranges(index, size))
+    return str(ProofFile(index, path, note, entry))
 
 
 def hashes(ranges: list[tuple[int, int]], tiles: dict[TileKey, bytes]) -> list[str]:
@@ -93,7 +102,7 @@ def test_go_agrees_with_a_thousand_random_ledgers(verifier: Path) -> None:
     assert (done.returncode, done.stdout.count("ok"), done.stderr) == (0, LEDGERS, "")
 
 
-@pytest.mark.parametrize("changed", ["checkpoint", "entries", "tiles", "included", "grown"])
+@pytest.mark.parametrize("changed", ["checkpoint", "entries", "tiles", "included", "proofs", "grown"])
 def test_go_refuses_what_was_changed(verifier: Path, changed: str) -> None:
     chance = random.Random(24)  # noqa: S311 (the same ledgers each time)
     whole = next(one for one in iter(lambda: ledger(chance), None) if len(one["entries"]) > 300)

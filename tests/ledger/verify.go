@@ -3,10 +3,12 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -23,6 +25,7 @@ type ledger struct {
 	Entries         [][]byte
 	Tiles           map[string][]byte // by path, as an export lays them out
 	Included, Grown []proof
+	Proofs          []string // files as C2SP tlog-proof has them
 }
 
 func check(what string, err error) {
@@ -74,11 +77,41 @@ func verify(l ledger) {
 	for _, p := range l.Included {
 		check("inclusion", tlog.CheckRecord(p.Path, size, root, p.Index, tlog.RecordHash(l.Entries[p.Index])))
 	}
+	for _, file := range l.Proofs {
+		verifyProof(file, verifier)
+	}
 	for _, p := range l.Grown {
 		old, err := tlog.TreeHash(p.Old, reader)
 		check("old tree", err)
 		check("consistency", tlog.CheckTree(p.Path, size, root, p.Old, old))
 	}
+}
+
+// verifyProof reads a tlog-proof with the extra line, which holds the entry here.
+func verifyProof(file string, verifier note.Verifier) {
+	parts := strings.SplitN(file, "\n\n", 2)
+	lines := strings.Split(parts[0], "\n")
+	if len(parts) != 2 || len(lines) < 3 || lines[0] != "c2sp.org/tlog-proof@v1" {
+		log.Fatalf("this is no tlog-proof: %q", file)
+	}
+	entry, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(lines[1], "extra "))
+	check("extra", err)
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[2], "index "), 10, 64)
+	check("index", err)
+	var path tlog.RecordProof
+	for _, line := range lines[3:] {
+		hash, err := tlog.ParseHash(line)
+		check("hash", err)
+		path = append(path, hash)
+	}
+	opened, err := note.Open([]byte(parts[1]), note.VerifierList(verifier))
+	check("checkpoint of the proof", err)
+	checkpoint := strings.Split(opened.Text, "\n")
+	size, err := strconv.ParseInt(checkpoint[1], 10, 64)
+	check("size", err)
+	root, err := tlog.ParseHash(checkpoint[2])
+	check("root", err)
+	check("proof", tlog.CheckRecord(path, size, root, index, tlog.RecordHash(entry)))
 }
 
 func main() {

@@ -17,10 +17,10 @@ from perdure.bus import MemoryBus, RawMessage
 from perdure.config.settings import Settings
 from perdure.contracts import ApprovalRequested, Decision
 from perdure.flow.approvals_host import DECISION_SIGNAL
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.publisher import EVENT_MEMO
 from perdure.testing import ScriptedModel
 from perdure.testing.scripted_model import Line
+from perdure.voting.ballot import ReceivedDecision
 from perdure_orchestrator.activities import AgentBackends
 from perdure_orchestrator.agents.in_process import InProcessServer
 from perdure_orchestrator.plugin import PerdurePlugin

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from perdure.contracts import ApprovalRequested, Decision, Policy, Severity
-from perdure.flow.ballot import Ballot, ReceivedDecision
+from perdure.voting.ballot import Ballot, ReceivedDecision
 
 __all__ = ["DIGEST", "NOW", "codes", "new_ballot", "outcome", "vote"]
 

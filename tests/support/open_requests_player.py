@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy, Receipt
-from perdure.flow.ballot import Conclusion, ReceivedDecision
 from perdure.flow.open_requests import OpenRequests
+from perdure.voting.ballot import Conclusion, ReceivedDecision
 from tests.support.scenarios.actions import KillWorker, PassTime
 from tests.support.scenarios.request import Request
 from tests.support.scenarios.resolved_policy import resolved_policy

@@ -15,9 +15,9 @@ from perdure.approvers.policy_condition import PolicyCondition
 from perdure.approvers.policy_floor import with_proxies_decided
 from perdure.bus.views.recorded_approvers import RecordedApprovers
 from perdure.contracts import Policy
-from perdure.flow import ballot, vote_conflicts
 from perdure.flow.approvals_host import ApprovalsHost
 from perdure.flow.unverified_decisions import UnverifiedDecisions
+from perdure.voting import ballot, vote_conflicts
 from perdure_orchestrator.activities import resolve_policy, verify_decisions
 from perdure_orchestrator.interceptors.workflow_outbound import StepScheduler
 from tests.support.scenarios.fixed import FORGED, OVERTAKEN, RENEWED, REVOKED

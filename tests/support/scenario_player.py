@@ -16,7 +16,7 @@ from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import TemporalSettings
 from perdure.contracts import ApprovalDecided, ApprovalExpired, ApprovalRequested, Decision, Message, Receipt
 from perdure.flow.approvals_host import DECISION_SIGNAL
-from perdure.flow.ballot import ReceivedDecision
+from perdure.voting.ballot import ReceivedDecision
 from perdure_orchestrator.bridge import Bridge
 from perdure_orchestrator.registry import Registry
 from tests.support.fuse import Fuse, Fused, Killed

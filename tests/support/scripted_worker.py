@@ -19,7 +19,6 @@ from perdure.config.settings import Settings
 from perdure.connections.temporal_internals import activity_name
 from perdure.contracts import ENDINGS, ApprovalRequested, Decision, Progress
 from perdure.flow.approvals_host import DECISION_SIGNAL
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.bugs import CODE_MEMO, CODE_OF_TODAY
 from perdure.flow.messages import (
     CALL_FUNCTION,
@@ -35,6 +34,7 @@ from perdure.flow.messages import (
 from perdure.flow.operator_rules import OperatorRules
 from perdure.flow.publisher import EVENT_MEMO
 from perdure.testing.throwaway_approvers import ThrowAwayApprovers
+from perdure.voting.ballot import ReceivedDecision
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.patient_worker import patient

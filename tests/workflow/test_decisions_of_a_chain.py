@@ -9,9 +9,9 @@ from temporalio.testing import WorkflowEnvironment
 
 from perdure.contracts import ApprovalRequested, Decision, Receipt, RunUsage
 from perdure.flow import Approved, approval, renew_when_long
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.facts import CARRIED_STATE_MEMO, CarriedState
 from perdure.flow.publisher import EVENT_MEMO
+from perdure.voting.ballot import ReceivedDecision
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -24,7 +24,7 @@ from perdure.bus.views.run_index import run_progress
 from perdure.config.settings import NatsSettings
 from perdure.contracts import ENDINGS, Decision, Progress
 from perdure.flow.approvals_host import DECISION_SIGNAL
-from perdure.flow.ballot import ReceivedDecision
+from perdure.voting.ballot import ReceivedDecision
 from perdure_orchestrator.failure_converter import failure_text
 from tests.support.binaries import binary
 from tests.support.halting_worker import INSTANTS, QUEUE

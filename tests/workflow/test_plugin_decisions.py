@@ -12,7 +12,7 @@ from perdure.bus import NatsBus, NatsKeyValue, RawMessage, connect, decode
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import Settings
 from perdure.contracts import ApprovalRequested, Decision
-from perdure.flow.ballot import ReceivedDecision
+from perdure.voting.ballot import ReceivedDecision
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
 from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.bridges import TwoAgree

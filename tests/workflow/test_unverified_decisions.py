@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 from perdure.bus import MemoryBus
 from perdure.contracts import Decision, Receipt
 from perdure.flow import Approved, Policy, approval
-from perdure.flow.ballot import ReceivedDecision
+from perdure.voting.ballot import ReceivedDecision
 from tests.support.scripted_worker import ScriptedWorker, open_scripted_worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -1,4 +1,4 @@
-"""``perdure audit``: the messages that the audit service recorded."""
+"""``perdure audit``: the messages that the audit service recorded, and what proves them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import typer
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.completion import complete_run
+from perdure.cli.evidence import register as register_evidence
 from perdure.cli.output import console, local_time
+from perdure.cli.receipt import register as register_receipt
 from perdure.cli.states import kinds_of_state, read_state
 from perdure.cli.times import Since, Until
+from perdure.cli.witnessing import look
 from perdure.errors import SetupError
 from perdure.values.nearest import nearest
 from perdure.values.printable import one_line
@@ -34,12 +37,12 @@ _EVENT_HELP: Final = "Only an event, its commands, progress and dead letters."
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    audit = new_group("Read the audit record.")
+    audit = new_group("Read the audit record, and prove it to others.")
     app.add_typer(audit, name="audit")
 
     @audit.callback()
     def group() -> None:
-        """Read the audit record."""
+        """Read the audit record, and prove it to others."""
 
     @audit.command(epilog="Example: perdure audit tail --subject decisions --since 2h")
     def tail(  # noqa: PLR0913, PLR0917 (each is a flag)
@@ -75,6 +78,9 @@ def register(app: typer.Typer) -> None:
             limit=number,
         )
         run_command(_tail(query, follow=follow, as_json=as_json))
+
+    register_receipt(audit)
+    register_evidence(audit)
 
 
 def _read_stream(name: str | None) -> str | None:
@@ -125,6 +131,8 @@ async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> Non
     async with open_bus() as bus:
         while True:
             records = await (newest_records if query.after is None else _records_after)(bus, query)
+            if query.after is None:
+                await look(bus)
             _print(records, as_json=as_json)
             if not follow:
                 return

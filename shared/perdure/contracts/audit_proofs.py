@@ -65,7 +65,8 @@ class AuditProofsFound(_Body):
     """Proofs, all to one signed checkpoint.
 
     Attributes:
-        key: The ledger's key (a `vkey`).
+        key: The key that signed the checkpoint (a `vkey`).
+        keys: Proofs of the leaves that gave the ledger another key, oldest first.
         checkpoint: The newest signed checkpoint; empty if nothing is signed yet.
         size: Leaves that the ledger has now, signed or not.
         proofs: One for each place that is in the checkpoint and fits into the reply.
@@ -77,6 +78,7 @@ class AuditProofsFound(_Body):
     """
 
     key: str
+    keys: tuple[AuditProof, ...] = ()
     checkpoint: str
     size: int
     proofs: tuple[AuditProof, ...] = ()

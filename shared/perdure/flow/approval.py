@@ -22,7 +22,6 @@ from perdure.contracts import (
     content_digest,
 )
 from perdure.flow.approval_schedule import about, schedule
-from perdure.flow.ballot import Conclusion
 from perdure.flow.facts import Fact
 from perdure.flow.outcomes import ApprovalOutcome, Approved, Expired, Rejected
 from perdure.flow.request_opening import RequestContent, new_request
@@ -30,6 +29,7 @@ from perdure.flow.reviewable_json import reviewable_json
 from perdure.flow.run import Run
 from perdure.flow.waiting import wait_until
 from perdure.values.summary_text import fit_summary
+from perdure.voting.ballot import Conclusion
 
 __all__ = ["approval"]
 

@@ -8,12 +8,12 @@ from typing import Final
 from temporalio import workflow
 
 from perdure.contracts import ApprovalExpired, ApprovalRequested, Escalation, Receipt, ReceiptCode
-from perdure.flow.ballot import Conclusion, ReceivedDecision
 from perdure.flow.decision_verdict import DecisionVerdict
 from perdure.flow.facts import DRAIN_DECISIONS
 from perdure.flow.open_requests import OpenRequests
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT, FactPublisher, end_workflow_task
 from perdure.flow.unverified_decisions import UnverifiedDecisions
+from perdure.voting.ballot import Conclusion, ReceivedDecision
 
 __all__ = ["DECISION_SIGNAL", "ApprovalsHost"]
 

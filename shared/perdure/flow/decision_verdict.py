@@ -5,8 +5,8 @@ from typing import Final
 from pydantic import PositiveInt
 
 from perdure.contracts import ReceiptCode
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.payload import Payload
+from perdure.voting.ballot import ReceivedDecision
 
 __all__ = ["VERIFY_DECISIONS", "DecisionVerdict", "VerificationBatch"]
 

@@ -15,10 +15,10 @@ from perdure.contracts import (
     Receipt,
     RunUsage,
 )
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.mailboxes import KeptSignal
 from perdure.flow.payload import Payload
 from perdure.flow.server_session import ServerSession
+from perdure.voting.ballot import ReceivedDecision
 
 __all__ = [
     "CARRIED_STATE_MEMO",

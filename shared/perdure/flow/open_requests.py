@@ -8,7 +8,7 @@ from typing import Final
 
 from perdure.contracts import ApprovalExpired, ApprovalRequested, Escalation, Receipt, ReceiptCode
 from perdure.flow.approval_schedule import about
-from perdure.flow.ballot import Ballot, Conclusion, ReceivedDecision
+from perdure.voting.ballot import Ballot, Conclusion, ReceivedDecision
 
 __all__ = ["OpenRequests"]
 

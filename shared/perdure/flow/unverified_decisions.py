@@ -10,9 +10,9 @@ from typing import Final
 
 from temporalio import workflow
 
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.decision_verdict import VERIFY_DECISIONS, DecisionVerdict, VerificationBatch
 from perdure.flow.publisher import BUS_RETRY, BUS_TIMEOUT
+from perdure.voting.ballot import ReceivedDecision
 
 __all__ = ["UnverifiedDecisions"]
 

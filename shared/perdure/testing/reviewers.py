@@ -9,8 +9,8 @@ from temporalio.client import Client
 from perdure.bus import MemoryBus, RawMessage
 from perdure.contracts import ApprovalRequested, Decision, Message
 from perdure.flow.approvals_host import DECISION_SIGNAL
-from perdure.flow.ballot import ReceivedDecision
 from perdure.testing.throwaway_approvers import ThrowAwayApprovers
+from perdure.voting.ballot import ReceivedDecision
 
 __all__ = ["Answer", "Review", "ReviewedBus", "ReviewerDecision"]
 

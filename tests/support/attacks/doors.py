@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from perdure.contracts import ApprovalRequested, EventReference, SignalWorkflow
-from perdure.flow.ballot import ReceivedDecision
+from perdure.voting.ballot import ReceivedDecision
 from tests.support.attacks.suite import AttackedSuite
 from tests.support.first_of import first_of
 

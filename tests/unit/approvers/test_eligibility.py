@@ -7,7 +7,7 @@ import pytest
 
 from perdure.approvers import Approver, Directory, escalated, may_vote
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Policy
-from perdure.flow.ballot import Ballot, ReceivedDecision
+from perdure.voting.ballot import Ballot, ReceivedDecision
 from tests.support.notifier import NOON, request
 
 PEOPLE = {

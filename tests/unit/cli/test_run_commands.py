@@ -11,8 +11,10 @@ from perdure.bus import MemoryBus
 from perdure.cli.app import app
 from perdure.contracts import Progress, ProgressKind
 from perdure.contracts.audit import AuditRecord, AuditRecordsFound, AuditRecordsQuery
+from perdure.contracts.audit_proofs import AUDIT_PROOFS
 from perdure.contracts.run_acts import ACT_ON_RUN, ActOutcome, RunActReply, RunActRequest
 from perdure.contracts.runs import RunDescription
+from perdure.errors import Unavailable
 from tests.support.cli_bus import use_bus
 
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
@@ -36,6 +38,8 @@ class Bus(MemoryBus):
             outcome = self.outcomes.pop(0)
             reply = RunActReply(workflow_id=self.acts[-1].workflow_id, outcome=outcome, detail="Because.")
             return reply.model_dump_json().encode()
+        if subject == AUDIT_PROOFS:
+            raise Unavailable("no responder")
         if "audit" not in subject:
             return RunDescription(workflow_id="Order-1", status="RUNNING").model_dump_json().encode()
         self.query = AuditRecordsQuery.model_validate_json(body)
@@ -217,7 +221,9 @@ def test_records_that_do_not_fit_into_one_reply_are_read_page_by_page(
 ) -> None:
     asked: list[AuditRecordsQuery] = []
 
-    async def reply(_: str, body: bytes) -> bytes:
+    async def reply(subject: str, body: bytes) -> bytes:
+        if subject == AUDIT_PROOFS:
+            raise Unavailable("no responder")
         asked.append(query := AuditRecordsQuery.model_validate_json(body))
         position = (query.before or 4) - 1
         one = record(position).model_copy(update={"body_left_out": position == 2, "body": b""})

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from perdure.flow.ballot import ReceivedDecision
 from perdure.values.role_quorums import missing_votes
+from perdure.voting.ballot import ReceivedDecision
 from tests.support.ballots import NOW, codes, new_ballot, vote
 
 

@@ -1,6 +1,6 @@
 from perdure.contracts import ApprovalExpired, Decision
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.open_requests import OpenRequests
+from perdure.voting.ballot import ReceivedDecision
 from tests.support.approval_requests import DIGEST, NOW, REQUEST
 
 

@@ -7,8 +7,8 @@ from typing import Final
 from perdure.bus.topology import APPEND_ONLY
 from perdure.bus.topology import STREAMS as STREAMS_AND_ADVISORIES
 from perdure.contracts import EventReference, Receipt, StartWorkflow, to_token
-from perdure.flow.ballot import ReceivedDecision
 from perdure.flow.decision_verdict import DecisionVerdict
+from perdure.voting.ballot import ReceivedDecision
 from tests.support.attacks.attack import Attack, Move
 from tests.support.attacks.doors import SIGNAL, decision_command, refusal_or_decision
 from tests.support.attacks.moves import publishes, subscribes, votes

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the ballot imports this module
-    from perdure.flow.ballot import ReceivedDecision
+    from perdure.voting.ballot import ReceivedDecision
 
 __all__ = ["same_person", "same_proxy"]
 

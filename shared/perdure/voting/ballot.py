@@ -8,8 +8,8 @@ from typing import Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from perdure.contracts import ApprovalRequested, Decision, Escalation, Receipt, ReceiptCode, Severity, Vote
-from perdure.flow.vote_conflicts import same_person, same_proxy
 from perdure.values.role_quorums import missing_votes
+from perdure.voting.vote_conflicts import same_person, same_proxy
 
 __all__ = ["Ballot", "Conclusion", "ReceivedDecision"]
 
