@@ -8,7 +8,10 @@ from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.topology import STREAMS
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
+from perdure.contracts.erasures import ERASE_RECORDS, FIND_ERASABLE
 from perdure_audit.advisories import Advisories
+from perdure_audit.erasable import ErasableRecords
+from perdure_audit.erasing import RecordEraser
 from perdure_audit.gaps import Gaps
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
@@ -27,7 +30,7 @@ def create_app(store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxy
         highest: The highest recorded sequence of each stream, by name.
     """
     recorder, advisories = Recorder(store), Advisories(bus)
-    gaps = Gaps(recorder, bus, highest)
+    gaps = Gaps(recorder, store, bus, highest)
 
     async def record(message: StoredMessage) -> None:
         await gaps.declare_before(message)
@@ -56,5 +59,9 @@ def create_app(store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxy
             )
             for stream in STREAMS
         ],
-        responders=[Responder(AUDIT_RECORDS, find_records)],
+        responders=[
+            Responder(AUDIT_RECORDS, find_records),
+            Responder(FIND_ERASABLE, ErasableRecords(store).answer),
+            Responder(ERASE_RECORDS, RecordEraser(store, bus).answer),
+        ],
     )

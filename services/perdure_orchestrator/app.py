@@ -11,8 +11,10 @@ from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.app import App, Ordered, Responder, Subscription
 from perdure.bus.duty import Duty
 from perdure.bus.lease import Lease, Leases
+from perdure.bus.objects import ErasableObjects
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
+from perdure.contracts.erasures import ERASE_RUN
 from perdure.contracts.run_acts import ACT_ON_RUN
 from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
 from perdure.contracts.schedules import LIST_SCHEDULES
@@ -29,6 +31,7 @@ from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.retry_turns import RetryTurns
 from perdure_orchestrator.run_acts import RunActor
 from perdure_orchestrator.run_attributes import RunAttributes
+from perdure_orchestrator.run_eraser import RunEraser
 from perdure_orchestrator.schedules.reconciliation import RouteSchedules
 
 __all__ = ["ENTRIES", "Role", "create_app"]
@@ -53,6 +56,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     approvers: Approvers,
     entries: KeyValue,
     now: Callable[[], datetime],
+    objects: ErasableObjects | None = None,
     attributes: RunAttributes | None = None,
     schedules: RouteSchedules | None = None,
     duty: Duty | None = None,
@@ -70,6 +74,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         approvers: Whose signatures count.
         entries: The bucket that all bridges share: leases, and the places of decisions.
         now: Returns the time (UTC) of the NATS server.
+        objects: Where large payloads are; by default no run is erased.
         attributes: Which search attributes runs begin with; by default none.
         schedules: The schedules of routes, for requests about them.
         duty: Is on while new runs start on the code of this process; by default always.
@@ -120,6 +125,7 @@ def create_app(  # noqa: PLR0913 (its ports)
             Responder(FIND_RUNS, partial(find, client)),
             *([] if schedules is None else [Responder(LIST_SCHEDULES, schedules.answer)]),
             Responder(ACT_ON_RUN, actor.answer),
+            *([] if objects is None else [Responder(ERASE_RUN, RunEraser(client, bus, objects).answer)]),
         ],
         done_until={
             "DECISIONS": DecisionFloor(bus, entries).done_until,

@@ -24,6 +24,7 @@ from perdure.contracts import (
     DeadLetter,
     DeadLetterSettled,
     Decision,
+    Erasure,
     EventReference,
     EventVerdict,
     Message,
@@ -181,6 +182,17 @@ _messages: Final[tuple[Message, ...]] = (
     ),
     ValuesDecrypted(
         namespace="default", workflow_id="Report~42~1f9ab04c", values=3, by="ada", request="4fa1c09b77d2", at=_AT
+    ),
+    Erasure(
+        act="ordered",
+        id="20261128T101500Z-1f9a",
+        places=("EVENTS.7.1764288900000000000",),
+        leaves=(12,),
+        runs=("Report~42~1f9ab04c",),
+        names=("42",),
+        by="ada",
+        why="The customer asks for it",
+        at=_AT,
     ),
     DeadLetterSettled(
         act="resent",

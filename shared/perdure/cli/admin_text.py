@@ -7,6 +7,7 @@ from perdure.contracts import (
     ApproversFileRead,
     BackfillRan,
     DeadLetterSettled,
+    Erasure,
     PauseChanged,
     PoliciesRead,
     RunActed,
@@ -21,6 +22,7 @@ AdminAct = (
     | ApproversFileRead
     | BackfillRan
     | DeadLetterSettled
+    | Erasure
     | PauseChanged
     | PoliciesRead
     | RunActed
@@ -32,7 +34,7 @@ AdminAct = (
 _DIGITS: Final = 12  # of a digest
 
 
-def describe_act(act: AdminAct) -> str:  # noqa: PLR0911 (one sentence for each kind)
+def describe_act(act: AdminAct) -> str:  # noqa: C901, PLR0911 (one sentence for each kind)
     """Return who did what to whom, as far as the act names it."""
     match act:
         case ApproverChanged():
@@ -54,6 +56,9 @@ def describe_act(act: AdminAct) -> str:  # noqa: PLR0911 (one sentence for each 
             counts = "".join(f", {count} {fate.replace('_', ' ')}" for fate, count in act.counts.items())
             span = f"{act.since:%Y-%m-%dT%H:%MZ} to {act.until:%Y-%m-%dT%H:%MZ}"
             return f"{act.by}: backfill {act.backfill} of {act.route} {act.act}, {span}{counts}"
+        case Erasure():
+            parts = f"{len(act.places)} messages, {len(act.runs)} runs"
+            return f"{act.by}: erasure {act.id} {act.act}, {parts}: {act.why}"
         case ValuesDecrypted():
             return f"{act.by}: decrypted {act.values} values of {act.workflow_id} in {act.namespace}"
         case VersionChanged():

@@ -10,6 +10,7 @@ import typer
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.exit_codes import NOT_FOUND, UNREACHABLE
 from perdure.cli.output import cell, console, facts_text
+from perdure.errors import NotFound
 from perdure.values.printable import one_line
 
 if TYPE_CHECKING:
@@ -62,12 +63,16 @@ def register(app: typer.Typer) -> None:
 
 async def _explain(what: str, route: str | None) -> Explanation:
     from perdure.bus import NatsKeyValue
+    from perdure.bus.views.erasures import erasures
     from perdure.bus.views.snapshots import AskedSources, snapshot_of
     from perdure.explain import explained
 
     async with open_bus() as bus:
         sources = AskedSources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
-        return explained(await snapshot_of(sources, what, route=route))
+        found = explained(await snapshot_of(sources, what, route=route))
+        if found.answer.cause == "unknown" and (erased := (await erasures(bus)).of(what)) is not None:
+            raise NotFound(f"{what} was {erased.sentence}.")
+        return found
 
 
 def _print(found: Explanation) -> None:

@@ -6,12 +6,13 @@ from typing import Final
 
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
+from perdure.bus.views.erasures import not_found
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.event_runs import event_in, find_event, run_tokens, runs_of_event
 from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
 from perdure.contracts import WITHOUT_RUN, AboutRequest, RouteVerdict, from_token, to_token
 from perdure.contracts.outcomes import EventOutcome
-from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
+from perdure.errors import Ambiguous, Pending, PerdureError
 from perdure.values.run_id import SEPARATOR, default_run_id
 from perdure.values.short_code import run_word, split_request
 
@@ -80,8 +81,10 @@ async def find_run(bus: Bus, text: str) -> str:
         return _run_in(*planned)
     if alike:
         raise ambiguous(f"{text} begins the ids of", "runs", [run_word(run) for run in alike])
-    raise NotFound(
-        f"Nothing has the id {text}: no run, event or approval request. List the runs with `perdure runs list`."
+    raise await not_found(
+        bus,
+        text,
+        f"Nothing has the id {text}: no run, event or approval request. List the runs with `perdure runs list`.",
     )
 
 
