@@ -15,6 +15,7 @@ from perdure.bus.objects import ErasableObjects
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
 from perdure.contracts.erasures import ERASE_RUN
+from perdure.contracts.histories import LIST_HISTORIES
 from perdure.contracts.run_acts import ACT_ON_RUN
 from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
 from perdure.contracts.schedules import LIST_SCHEDULES
@@ -25,6 +26,7 @@ from perdure_orchestrator.decision_floor import DecisionFloor
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.early_places import EarlyPlaces
 from perdure_orchestrator.found_runs import find
+from perdure_orchestrator.histories import HistoryPages
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
@@ -123,6 +125,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         responders=[
             Responder(DESCRIBE_RUN, partial(describe, client)),
             Responder(FIND_RUNS, partial(find, client)),
+            Responder(LIST_HISTORIES, HistoryPages(client, settings.temporal.task_queue).answer),
             *([] if schedules is None else [Responder(LIST_SCHEDULES, schedules.answer)]),
             Responder(ACT_ON_RUN, actor.answer),
             *([] if objects is None else [Responder(ERASE_RUN, RunEraser(client, bus, objects).answer)]),

@@ -16,6 +16,7 @@ from perdure.values.printable import one_line
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from perdure.bus import NatsBus
     from perdure.explain import Explanation, Sentence
 
 __all__ = ["register"]
@@ -69,10 +70,18 @@ async def _explain(what: str, route: str | None) -> Explanation:
 
     async with open_bus() as bus:
         sources = AskedSources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
-        found = explained(await snapshot_of(sources, what, route=route))
-        if found.answer.cause == "unknown" and (erased := (await erasures(bus)).of(what)) is not None:
+        erased = (await erasures(bus)).of(what)
+        if erased is not None and not await _came_again(bus, what):
             raise NotFound(f"{what} was {erased.sentence}.")
-        return found
+        return explained(await snapshot_of(sources, what, route=route))
+
+
+async def _came_again(bus: NatsBus, what: str) -> bool:
+    """Return whether an event or run of this id is there that came after the erasure."""
+    from perdure.bus.views.event_runs import find_event
+    from perdure.contracts import to_token
+
+    return bool(await bus.last(f"progress.*.{to_token(what)}") or await find_event(bus, what))
 
 
 def _print(found: Explanation) -> None:
