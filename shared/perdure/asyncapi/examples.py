@@ -184,15 +184,7 @@ _messages: Final[tuple[Message, ...]] = (
         namespace="default", workflow_id="Report~42~1f9ab04c", values=3, by="ada", request="4fa1c09b77d2", at=_AT
     ),
     Erasure(
-        act="ordered",
-        id="20261128T101500Z-1f9a",
-        places=("EVENTS.7.1764288900000000000",),
-        leaves=(12,),
-        runs=("Report~42~1f9ab04c",),
-        names=("42",),
-        by="ada",
-        why="The customer asks for it",
-        at=_AT,
+        act="ordered", id="20261128T101500Z-1f9a", leaves=(12,), places=("EVENTS.7.0",), by="ada", why="asked", at=_AT
     ),
     DeadLetterSettled(
         act="resent",
