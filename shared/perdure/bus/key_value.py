@@ -63,7 +63,7 @@ class KeyValue(Protocol):
         """
 
     async def erase(self, key: str) -> None:
-        """Delete a key with its value, whose bytes the server overwrites on the disk.
+        """Delete a key with its value, of which no trace is left for readers.
 
         Raises:
             Unavailable: The deletion was not confirmed.

@@ -116,10 +116,10 @@ def _parts(plan: ErasurePlan) -> Iterator[tuple[Sequence[Erasable], Sequence[str
 
 
 async def finish(bus: ActBus, state: ServiceState) -> AsyncIterator[tuple[Erasure, Erased]]:
-    """Carry out the orders on ADMIN that are not done; yield each with what was erased of it now.
+    """Carry out the orders on ADMIN that are not done; yield each with what was erased of it now, or why nothing was.
 
     Raises:
-        PerdureError: As in ``carry_out``.
+        Unavailable: As in ``carry_out``.
     """
     open_orders: dict[tuple[str, int], tuple[int, Erasure]] = {}
     async for sequence, erasure in read_erasures(bus):
@@ -128,7 +128,13 @@ async def finish(bus: ActBus, state: ServiceState) -> AsyncIterator[tuple[Erasur
         elif erasure.act == "done":
             open_orders.pop((erasure.id, erasure.part), None)
     for sequence, order in open_orders.values():
-        yield order, await carry_out(bus, state, sequence, order)
+        try:
+            erased = await carry_out(bus, state, sequence, order)
+        except Unavailable:
+            raise
+        except PerdureError as error:  # the next time it is tried again, and others need not wait for it
+            erased = Erased(left=[str(error)])
+        yield order, erased
 
 
 async def carry_out(bus: ActBus, state: ServiceState, sequence: int, order: Erasure) -> Erased:
@@ -150,7 +156,7 @@ async def carry_out(bus: ActBus, state: ServiceState, sequence: int, order: Eras
     erased.records = reply.erased
     for place in order.places:
         stream, number, _ = place.split(".")
-        erased.messages += await _erase_message(bus, stream, int(number), place)
+        await _erase_message(bus, stream, int(number), place, erased)
         if stream == "DECISIONS":
             await state.verifications.erase(f"{stream}.{number}")
     ids = [it.encode() for it in (*order.runs, *order.names)]
@@ -185,10 +191,13 @@ async def _erase_run(bus: ActBus, order: int, run: str, erased: Erased) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-async def _erase_message(bus: ActBus, stream: str, sequence: int, place: str) -> bool:
+async def _erase_message(bus: ActBus, stream: str, sequence: int, place: str, erased: Erased) -> None:
     """Erase a message if the stream still has it: one that was made anew has another message at its place."""
     message = await bus.get(stream, sequence)
     if message is None or place_of(stream, sequence, message.stored_at) != place:
-        return False
+        return
     await bus.erase(stream, sequence)
-    return True
+    if await bus.get(stream, sequence) is None:
+        erased.messages += 1
+    else:
+        erased.left.append(f"The message {stream}:{sequence} is left: NATS denies to delete messages of this stream.")

@@ -80,10 +80,8 @@ class NatsKeyValue:
             raise self._unavailable(error) from error
 
     async def erase(self, key: str) -> None:
-        """Delete a key and its bytes; see ``KeyValue.erase``."""
-        subject = f"$KV.{self._name}.{_token(key)}"
-        if (found := await self._message(subject, after=0)) is not None:
-            await self._erase(found)
+        """Delete a key with its value; see ``KeyValue.erase``."""
+        await self._purge(f"$KV.{self._name}.{_token(key)}")
 
     async def erase_mentions(self, ids: Sequence[bytes]) -> int:
         """Erase the keys whose values mention ids; see ``KeyValue.erase_mentions``."""
@@ -91,7 +89,7 @@ class NatsKeyValue:
         while (found := await self._message(f"$KV.{self._name}.>", after=after)) is not None:
             after = found.seq or 0
             if mentions(found.data or b"", ids):
-                await self._erase(found)
+                await self._purge(found.subject or "")
                 count += 1
         return count
 
@@ -103,11 +101,10 @@ class NatsKeyValue:
         except (NatsError, OSError) as error:
             raise self._unavailable(error) from error
 
-    async def _erase(self, message: RawStreamMsg) -> None:
+    async def _purge(self, subject: str) -> None:
+        """Purge a subject: NATS denies to delete single messages of buckets."""
         try:
-            await self._js.delete_msg(f"KV_{self._name}", message.seq or 0)
-        except NotFoundError:
-            return
+            await self._js.purge_stream(f"KV_{self._name}", subject=subject)
         except (NatsError, OSError) as error:
             raise self._unavailable(error) from error
 
