@@ -70,8 +70,9 @@ async def test_honest_runs_raise_no_fault_however_they_began_and_ended(shared: W
         await begun(shared, f"Keep~{run}")
     await shared.bus.publish_raw(RawMessage("signals.Keep~by-bus.end", b"", {}))
     await shared.publish("person.left", b'{"who": "by-route"}', Nats_Msg_Id="left")
-    await perdure_of(shared.settings.state, "runs", "terminate", "Keep~ended", "--reason", "test")
-    await shared.stories("Keep~by-bus", "Keep~by-route", "Keep~ended")
+    ended = await perdure_of(shared.settings.state, "runs", "terminate", "Keep~ended", "--reason", "test")
+    assert ended.returncode == 0, ended.stderr
+    await shared.stories("Keep~by-bus", "Keep~by-route", "Keep~ended", within=120)
     for number in range(HONEST):
         await shared.publish("person.came", json.dumps({"name": f"n{number}"}).encode(), Nats_Msg_Id=f"n{number}")
     await shared.ended(HONEST + 2, within=500)  # one is terminated

@@ -41,5 +41,5 @@ class Keep:
         return str(data["name"])
 
     @workflow.signal
-    def end(self) -> None:
+    def end(self, _: Any = None) -> None:
         self._over = True
