@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from perdure.bus import MemoryKeyValue, NatsBus, RawMessage, connect
 from perdure.bus.jetstream.provision import provision
-from perdure.client.erasing import ServiceState, carry_out, finish
+from perdure.client.erasing import ContentBuckets, carry_out, finish
 from perdure.config.settings import NatsSettings
 from perdure.contracts import Erasure
 from perdure.contracts.erasures import ERASE_RUN, EraseRecordsReply, EraseRunReply
@@ -42,8 +42,8 @@ async def suite(nats_settings: NatsSettings) -> AsyncIterator[Any]:
         yield Suite(bus)
 
 
-def state() -> ServiceState:
-    return ServiceState(MemoryKeyValue(), MemoryKeyValue())
+def state() -> ContentBuckets:
+    return ContentBuckets(MemoryKeyValue(), MemoryKeyValue())
 
 
 async def stored(suite: Any, body: bytes = b"{}") -> str:

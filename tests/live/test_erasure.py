@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from temporalio.service import RPCError
 
 from perdure.bus import NatsKeyValue, NatsObjects, RawMessage, decode
-from perdure.client.erasing import ServiceState, finish, order_erasure, settle
+from perdure.client.erasing import ContentBuckets, finish, order_erasure, settle
 from perdure.client.erasure_plan import plan_erasure
 from perdure.config.settings import TemporalSettings
 from perdure.connections.temporal import open_client
@@ -51,8 +51,8 @@ async def greeted(world: World, *, times: int = 1, type_: str = "person.came") -
     return run, name
 
 
-def state_of(world: World) -> ServiceState:
-    return ServiceState(NatsKeyValue(world.bus.js, "VERIFICATIONS"), NatsKeyValue(world.bus.js, "NOTICES"))
+def state_of(world: World) -> ContentBuckets:
+    return ContentBuckets(NatsKeyValue(world.bus.js, "VERIFICATIONS"), NatsKeyValue(world.bus.js, "NOTICES"))
 
 
 async def erase(world: World, *words: str) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from perdure.bus import RawMessage
 from perdure.client.erasing import settle
-from perdure.client.temporal_comparison import Comparison, runs_without_leaves
+from perdure.client.temporal_comparison import TemporalComparison, runs_without_leaves
 from perdure.config.settings import TemporalSettings
 from perdure.connections.temporal import open_client
 from perdure.record.database import Leaf, leaves_of
@@ -32,7 +32,7 @@ HONEST = 200
 shared = shared_world(workflows=["personal"], routes=ROUTES, modules={"personal.py": CODE.read_text()})
 
 
-async def compared(world: World, keep: Callable[[Leaf], bool] = lambda _: True) -> Comparison:
+async def compared(world: World, keep: Callable[[Leaf], bool] = lambda _: True) -> TemporalComparison:
     async def leaves() -> AsyncIterator[list[Leaf]]:
         async with engine.connect() as connection:
             async for some in leaves_of(connection):

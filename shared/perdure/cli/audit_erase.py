@@ -57,11 +57,11 @@ async def _erase(  # noqa: PLR0913 (each is a flag)
     what: str | None, containing: str | None, *, by: str, why: str, act: bool, as_json: bool
 ) -> None:
     from perdure.bus import NatsKeyValue
-    from perdure.client.erasing import ServiceState, carry_out, finish, order_erasure, settle
+    from perdure.client.erasing import ContentBuckets, carry_out, finish, order_erasure, settle
     from perdure.client.erasure_plan import plan_erasure
 
     async with open_bus() as bus:
-        state = ServiceState(NatsKeyValue(bus.js, "VERIFICATIONS"), NatsKeyValue(bus.js, "NOTICES"))
+        state = ContentBuckets(NatsKeyValue(bus.js, "VERIFICATIONS"), NatsKeyValue(bus.js, "NOTICES"))
         if act:
             async for order, erased in finish(bus, state):
                 _print_erased(order, erased, as_json=as_json)

@@ -25,7 +25,7 @@ from perdure.contracts.erasures import (
 from perdure.errors import PerdureError, Unavailable
 from perdure.values.run_id import place_of
 
-__all__ = ["Erased", "ServiceState", "carry_out", "finish", "order_erasure", "settle"]
+__all__ = ["ContentBuckets", "Erased", "carry_out", "finish", "order_erasure", "settle"]
 
 _AT_ONCE: Final = 500  # messages, runs or names of one order: it must fit into a message
 _WITHIN: Final = 60.0  # seconds, for services to catch up, and for Temporal to delete a run
@@ -54,7 +54,7 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceState:
+class ContentBuckets:
     """Buckets in which services keep content.
 
     Attributes:
@@ -115,7 +115,7 @@ def _parts(plan: ErasurePlan) -> Iterator[tuple[Sequence[Erasable], Sequence[str
         yield plan.messages[part], plan.runs[part], plan.names[part]
 
 
-async def finish(bus: ActBus, state: ServiceState) -> AsyncIterator[tuple[Erasure, Erased]]:
+async def finish(bus: ActBus, state: ContentBuckets) -> AsyncIterator[tuple[Erasure, Erased]]:
     """Carry out the orders on ADMIN that are not done; yield each with what was erased of it now, or why nothing was.
 
     Raises:
@@ -137,7 +137,7 @@ async def finish(bus: ActBus, state: ServiceState) -> AsyncIterator[tuple[Erasur
         yield order, erased
 
 
-async def carry_out(bus: ActBus, state: ServiceState, sequence: int, order: Erasure) -> Erased:
+async def carry_out(bus: ActBus, state: ContentBuckets, sequence: int, order: Erasure) -> Erased:
     """Erase what an order names, and record on ADMIN that it is done; done again, nothing happens twice.
 
     Runs go before the facts about them, which the orchestrator publishes again for a run that Temporal still has.

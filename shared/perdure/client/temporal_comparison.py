@@ -11,7 +11,7 @@ from perdure.contracts.histories import LIST_HISTORIES, Histories, HistoriesQuer
 from perdure.ledger import Discrepancy, Kept
 from perdure.ledger.recorded import RecordedRuns
 
-__all__ = ["FRESH", "Comparison", "runs_without_leaves"]
+__all__ = ["FRESH", "TemporalComparison", "runs_without_leaves"]
 
 FRESH: Final = timedelta(minutes=1)
 """What happened so short ago may not be recorded yet."""
@@ -21,7 +21,7 @@ _WITHOUT: Final = "and no leaf of"
 
 
 @dataclass
-class Comparison:
+class TemporalComparison:
     """What a comparison has found.
 
     Attributes:
@@ -40,7 +40,7 @@ async def runs_without_leaves(
     leaves: AsyncIterator[Iterable[tuple[int, bytes, Kept | None]]],
     *,
     fresh: timedelta = FRESH,
-) -> Comparison:
+) -> TemporalComparison:
     """Compare each execution that Temporal still has with the ledger.
 
     Args:
@@ -71,8 +71,8 @@ async def _histories(bus: Requests) -> AsyncIterator[RunHistory]:
             return
 
 
-def _compared(runs: Iterable[RunHistory], recorded: RecordedRuns, until: datetime) -> Comparison:
-    result, known = Comparison(), set[str]()
+def _compared(runs: Iterable[RunHistory], recorded: RecordedRuns, until: datetime) -> TemporalComparison:
+    result, known = TemporalComparison(), set[str]()
     older = young = cut = 0
     for run in runs:
         known.add(header_value(run.workflow_id))
