@@ -208,12 +208,12 @@ async def test_an_erasure_goes_on_wherever_its_process_was_killed(shared: World)
     for kills in count(1):
         fused = Fused(shared.bus, Fuse(kills))
         try:
-            [(order, _)] = [done async for done in finish(fused, state_of(shared))]
+            again = [order.runs async for order, _ in finish(fused, state_of(shared))]
         except Killed:
             continue
         break
 
-    assert order.runs == (run,)
+    assert again in ([(run,)], []), "none if it was killed right after its end"
     assert kills > 2 * len(plan.messages), "each time a call further, with what was done before"
     assert await where_is(shared, name) == set()
     assert not await is_known(shared, run)
