@@ -10,7 +10,10 @@ from perdure.bus.topology import STREAMS
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
 from perdure.contracts.audit_proofs import AUDIT_PROOFS
 from perdure.ledger import Verifier
+from perdure.contracts.erasures import ERASE_RECORDS, FIND_ERASABLE
 from perdure_audit.advisories import Advisories
+from perdure_audit.erasable import ErasableRecords
+from perdure_audit.erasing import RecordEraser
 from perdure_audit.gaps import Gaps
 from perdure_audit.proofs import Proofs
 from perdure_audit.recorder import Recorder
@@ -31,7 +34,7 @@ def create_app(store: Store, bus: Bus, verifier: Verifier, highest: Mapping[str,
         highest: The highest recorded sequence of each stream, by name.
     """
     recorder, advisories = Recorder(store), Advisories(bus)
-    gaps = Gaps(recorder, bus, highest)
+    gaps = Gaps(recorder, store, bus, highest)
 
     async def record(message: StoredMessage) -> None:
         await gaps.declare_before(message)
@@ -63,5 +66,7 @@ def create_app(store: Store, bus: Bus, verifier: Verifier, highest: Mapping[str,
         responders=[
             Responder(AUDIT_RECORDS, find_records),
             Responder(AUDIT_PROOFS, Proofs(store.engine, verifier, bus).respond),
+            Responder(FIND_ERASABLE, ErasableRecords(store).answer),
+            Responder(ERASE_RECORDS, RecordEraser(store, bus).answer),
         ],
     )

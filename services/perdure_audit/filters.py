@@ -13,9 +13,10 @@ from perdure.contracts.audit import AuditRecordsQuery
 from perdure.values.flow_key import fit_key
 from perdure_audit.records import records
 
-__all__ = ["filters"]
+__all__ = ["Position", "filters", "may_be_event"]
 
 Position = Callable[..., ColumnElement[int]]
+"""The database's function that returns where bytes contain others, from 1; 0 if they do not."""
 
 _PLACE: Final = re.compile(r"EVENTS\.(\d{1,18})(\.\d+)?", re.ASCII)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9-]+")  # neither JSON nor a header escapes these
@@ -61,7 +62,7 @@ def _may_be_about(event: str, position: Position) -> ColumnElement[bool]:
     row, text = records.c, json.dumps(event, ensure_ascii=False)
     return or_(
         row.stream == "DLQ",
-        and_(row.stream == "EVENTS", _may_be(event, position)),
+        and_(row.stream == "EVENTS", may_be_event(event, position)),
         and_(row.stream == "COMMANDS", position(row.body, f'"event":{{"id":{text}'.encode()) > 0),
         and_(row.stream == "VERDICTS", _may_judge(event, position)),
         and_(row.stream == "PROGRESS", position(row.body, f'"event_id":{text}'.encode()) > 0),
@@ -75,7 +76,7 @@ def _may_judge(event: str, position: Position) -> ColumnElement[bool]:
     return or_(*(position(body, f'"event_id":{beginning}{end}'.encode()) > 0 for end in ends))
 
 
-def _may_be(event: str, position: Position) -> ColumnElement[bool]:
+def may_be_event(event: str, position: Position) -> ColumnElement[bool]:
     """Return whether a message of EVENTS contains the longest plain part of the id, or has the id by its place."""
     row, part = records.c, max(_PLAIN.findall(event), key=len, default="")
     in_headers = cast(row.headers, String).contains(part, autoescape=True)

@@ -6,11 +6,13 @@ them, an age or a size that an operator has set was shorter than the time in whi
 
 import logging
 from collections.abc import Mapping
+from itertools import pairwise
 
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.topology import STREAMS
 from perdure.ledger import GAP, gap_body
 from perdure_audit.recorder import Recorder
+from perdure_audit.store import Store
 
 __all__ = ["Gaps"]
 
@@ -22,12 +24,14 @@ class Gaps:
 
     Args:
         recorder: Records the gaps.
+        store: Knows what is recorded.
         bus: Says what a stream still has.
         highest: The highest recorded sequence of each stream, by name.
     """
 
-    def __init__(self, recorder: Recorder, bus: Bus, highest: Mapping[str, int]) -> None:
+    def __init__(self, recorder: Recorder, store: Store, bus: Bus, highest: Mapping[str, int]) -> None:
         self._recorder = recorder
+        self._store = store
         self._bus = bus
         self._highest = dict(highest)
 
@@ -52,6 +56,12 @@ class Gaps:
             return  # it is delivered again in a moment: another process had received it
         found = await self._bus.first(STREAMS[message.stream].subjects, after=first - 1)
         last = message.sequence - 1 if found is None else min(found.sequence, message.sequence) - 1
+        recorded = await self._store.sequences(message.stream, first, last)  # by another process, and then erased
+        for before, after in pairwise([first - 1, *recorded, last + 1]):
+            if after - before > 1:
+                await self._declare_gap(message, before + 1, after - 1)
+
+    async def _declare_gap(self, message: StoredMessage, first: int, last: int) -> None:
         _log.error("%s %s to %s were removed before the audit received them", message.stream, first, last)
         body = gap_body(message.stream, first, last)
         gap = StoredMessage(RawMessage(GAP, body, {}), message.stream, first, message.stored_at, pending=0)

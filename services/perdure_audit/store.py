@@ -23,7 +23,7 @@ from perdure_audit.records import records
 from perdure_audit.transactions import WRITES, begin_at_once
 from perdure_audit.writer import Writer, row_of
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "open_store", "record_of"]
 
 
 class Store:
@@ -31,13 +31,14 @@ class Store:
 
     Attributes:
         engine: Connects to the database.
+        position: The database's function that returns where bytes contain others.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self._writer = Writer(engine)
         self._is_writable = True
-        self._position = func.pg_catalog.position if engine.dialect.name == "postgresql" else func.instr
+        self.position = func.pg_catalog.position if engine.dialect.name == "postgresql" else func.instr
 
     async def is_writable(self) -> bool:
         """Return whether the last transaction was written, or none was tried."""
@@ -66,7 +67,7 @@ class Store:
 
         Without ``after`` they are the newest that match, else the oldest.
         """
-        rows = select(records).where(*filters(query, self._position))
+        rows = select(records).where(*filters(query, self.position))
         if query.event is None:
             rows = rows.limit(query.limit)
         if query.after is None:
@@ -77,7 +78,7 @@ class Store:
         room, more = LARGEST_REPLY, False
         async with self.engine.connect() as connection, connection.stream(rows) as result:
             async for row in result.mappings():
-                record = _record(row)
+                record = record_of(row)
                 if query.event is not None and not is_about(record, query.event):
                     continue
                 fitting, size = _fitting(record)
@@ -95,6 +96,13 @@ class Store:
         async with self.engine.connect() as connection:
             found = {name: (await connection.execute(query)).scalar() for name, query in newest.items()}
         return {name: sequence for name, sequence in found.items() if sequence is not None}
+
+    async def sequences(self, stream: str, first: int, last: int) -> Sequence[int]:
+        """Return the recorded sequences of a stream from one to another, in order."""
+        row = records.c
+        query = select(row.sequence).distinct().where(row.stream == stream, row.sequence.between(first, last))
+        async with self.engine.connect() as connection:
+            return (await connection.execute(query.order_by(row.sequence))).scalars().all()
 
     async def count(self) -> int:
         """Return how many messages are recorded."""
@@ -124,11 +132,12 @@ def _is_about_data(error: Exception) -> bool:
     return isinstance(error, DataError | OverflowError) or str(state).startswith("22")
 
 
-def _record(row: RowMapping) -> AuditRecord:
+def record_of(row: RowMapping) -> AuditRecord:
+    """Return a row of the table of records."""
     stored_at: datetime = row["said_at"]
     if stored_at.tzinfo is None:  # SQLite keeps no time zone; every stored time is UTC
         stored_at = stored_at.replace(tzinfo=UTC)
-    return AuditRecord.model_validate({**row, "stored_at": stored_at})
+    return AuditRecord.model_validate({**row, "stored_at": stored_at, "erased": row["salt"] is None})
 
 
 def _fitting(record: AuditRecord) -> tuple[AuditRecord, int]:

@@ -59,10 +59,11 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
     if problems := list(folder_problems(settings)):
         raise InvalidConfiguration(*problems)
     approvers = RecordedApprovers(ApproversFile(settings.approvers_file), bus)
+    objects = NatsObjects(bus.js, PAYLOADS)
     plugin = PerdurePlugin(
         settings,
         bus=bus,
-        objects=NatsObjects(bus.js, PAYLOADS),
+        objects=objects,
         approvers=approvers,
         verifications=NatsKeyValue(bus.js, VERIFICATIONS),
     )
@@ -97,6 +98,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             approvers=approvers,
             entries=entries,
             now=clock.now,
+            objects=objects,
             attributes=attributes,
             schedules=schedules,
             duty=own.duty,

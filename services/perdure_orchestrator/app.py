@@ -11,8 +11,11 @@ from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.bus.app import App, Ordered, Responder, Subscription
 from perdure.bus.duty import Duty
 from perdure.bus.lease import Lease, Leases
+from perdure.bus.objects import ErasableObjects
 from perdure.bus.views.start_ledger import StartLedger
 from perdure.config.settings import Settings
+from perdure.contracts.erasures import ERASE_RUN
+from perdure.contracts.histories import LIST_HISTORIES
 from perdure.contracts.run_acts import ACT_ON_RUN
 from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
 from perdure.contracts.schedules import LIST_SCHEDULES
@@ -23,12 +26,14 @@ from perdure_orchestrator.decision_floor import DecisionFloor
 from perdure_orchestrator.description import describe
 from perdure_orchestrator.early_places import EarlyPlaces
 from perdure_orchestrator.found_runs import find
+from perdure_orchestrator.histories import HistoryPages
 from perdure_orchestrator.identified_decision import Approvers
 from perdure_orchestrator.parsing import run_lanes
 from perdure_orchestrator.registry import Registry
 from perdure_orchestrator.retry_turns import RetryTurns
 from perdure_orchestrator.run_acts import RunActor
 from perdure_orchestrator.run_attributes import RunAttributes
+from perdure_orchestrator.run_eraser import RunEraser
 from perdure_orchestrator.schedules.reconciliation import RouteSchedules
 
 __all__ = ["ENTRIES", "Role", "create_app"]
@@ -53,6 +58,7 @@ def create_app(  # noqa: PLR0913 (its ports)
     approvers: Approvers,
     entries: KeyValue,
     now: Callable[[], datetime],
+    objects: ErasableObjects | None = None,
     attributes: RunAttributes | None = None,
     schedules: RouteSchedules | None = None,
     duty: Duty | None = None,
@@ -70,6 +76,7 @@ def create_app(  # noqa: PLR0913 (its ports)
         approvers: Whose signatures count.
         entries: The bucket that all bridges share: leases, and the places of decisions.
         now: Returns the time (UTC) of the NATS server.
+        objects: Where large payloads are; by default no run is erased.
         attributes: Which search attributes runs begin with; by default none.
         schedules: The schedules of routes, for requests about them.
         duty: Is on while new runs start on the code of this process; by default always.
@@ -118,8 +125,10 @@ def create_app(  # noqa: PLR0913 (its ports)
         responders=[
             Responder(DESCRIBE_RUN, partial(describe, client)),
             Responder(FIND_RUNS, partial(find, client)),
+            Responder(LIST_HISTORIES, HistoryPages(client, settings.temporal.task_queue).answer),
             *([] if schedules is None else [Responder(LIST_SCHEDULES, schedules.answer)]),
             Responder(ACT_ON_RUN, actor.answer),
+            *([] if objects is None else [Responder(ERASE_RUN, RunEraser(client, bus, objects).answer)]),
         ],
         done_until={
             "DECISIONS": DecisionFloor(bus, entries).done_until,

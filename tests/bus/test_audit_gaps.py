@@ -82,3 +82,18 @@ async def test_a_record_that_begins_with_a_later_message_declares_nothing(bus: B
     await receive(bus, store, await stored(bus, 4, 5))
 
     assert await gaps(store) == []
+
+
+async def test_what_another_process_recorded_before_it_was_erased_is_no_gap(bus: Bus, store: Store) -> None:
+    await publish(bus, 7)
+    messages = await stored(bus, 1, 2, 3, 4, 5, 6, 7)
+    app = create_app(store, bus, {"PROGRESS": 1})
+    (progress,) = [it for it in app.subscriptions if it.stream == "PROGRESS"]
+    await store.add([messages[0], messages[1], messages[3]])
+    for sequence in (2, 3, 4, 5):
+        await bus.erase("PROGRESS", sequence)
+
+    await progress.handle(messages[5])
+
+    assert [(it["first"], it["last"]) for it in await gaps(store)] == [(3, 3), (5, 5)]
+    assert await faults(store) == []

@@ -59,3 +59,27 @@ async def test_a_put_replaces_the_value(bucket: KeyValue) -> None:
 
     assert await bucket.get("k") == b"2"
     assert await bucket.get("another") is None
+
+
+@pytest.mark.parametrize("key", KEYS)
+async def test_an_erased_key_is_gone_and_may_be_created_again(bucket: KeyValue, key: str) -> None:
+    await bucket.put(key, b"1")
+    await bucket.put("other", b"2")
+
+    for _ in range(2):
+        await bucket.erase(key)
+
+    assert (await bucket.get(key), await bucket.get("other")) == (None, b"2")
+    assert await bucket.create(key, b"3")
+
+
+async def test_keys_are_erased_whose_values_mention_an_id_as_a_whole(bucket: KeyValue) -> None:
+    values = [b'{"run":"Order~4"}', b"approvals.requested.Order~4.1", b'{"run":"Order~42"}', b"re-Order~4", b""]
+    for number, value in enumerate(values):
+        await bucket.put(str(number), value)
+
+    count = await bucket.erase_mentions([b"Order~4", b"9"])
+
+    assert count == 2
+    assert [await bucket.get(str(number)) for number in range(len(values))] == [None, None, *values[2:]]
+    assert await bucket.erase_mentions([]) == 0

@@ -116,3 +116,31 @@ async def entry(bus: NatsBus) -> ObjectInfo:
 async def chunks_of(bus: NatsBus, info: ObjectInfo) -> dict[str, int]:
     subject = f"$O.PAYLOADS.C.{info.nuid}"
     return (await bus.js.stream_info("OBJ_PAYLOADS", subjects_filter=subject)).state.subjects or {}
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_deleted_object_is_gone_with_all_chunks_and_may_be_put_again(bus: NatsBus, size: int) -> None:
+    objects, data = NatsObjects(bus.js, "PAYLOADS"), b"x" * size
+    await objects.put("a", data)
+    await objects.put("b", b"other")
+
+    for _ in range(2):
+        await objects.delete("a")
+
+    with pytest.raises(NotKept):
+        await objects.get("a")
+    left = (await bus.js.stream_info("OBJ_PAYLOADS", subjects_filter="$O.PAYLOADS.C.>")).state.subjects or {}
+    assert sum(left.values()) == 1, "that of the other object"
+    await objects.put("a", data)
+    assert (await objects.get("a"), await objects.get("b")) == (data, b"other")
+
+
+async def test_a_deletion_that_was_killed_between_its_steps_goes_on(bus: NatsBus) -> None:
+    objects = NatsObjects(bus.js, "PAYLOADS")
+    await objects.put("a", b"x" * CHUNK * 2)
+    await bus.js.purge_stream("OBJ_PAYLOADS", subject="$O.PAYLOADS.C.>")
+
+    await objects.delete("a")
+
+    with pytest.raises(NotKept):
+        await objects.get("a")

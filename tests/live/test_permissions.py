@@ -225,8 +225,12 @@ async def test_only_the_operator_sends_all_requests_and_each_service_answers_its
     requests = {
         "queries.events.outcome.a.b": "ingest",
         "queries.runs.describe": "orchestrator",
+        "queries.runs.histories": "orchestrator",
+        "acts.runs.erase": "orchestrator",
         "queries.audit.records": "audit",
         "queries.audit.proofs": "audit",
+        "queries.audit.erasable": "audit",
+        "acts.records.erase": "audit",
     }
     async with server.client(role) as role_client:
         sent = [it for it in requests if await role_client.may_publish(it)]

@@ -21,15 +21,17 @@ from perdure_orchestrator.endings.completed_result import result_fields
 from perdure_orchestrator.failure_converter import failure_text
 from perdure_orchestrator.task_failure import with_reason
 
-__all__ = ["Closing", "read_closing"]
+__all__ = ["KINDS", "Closing", "read_closing"]
 
-_KINDS: Final[dict[str, ProgressKind]] = {
+KINDS: Final[dict[str, ProgressKind]] = {
     "COMPLETED": "completed",
     "CANCELED": "cancelled",
     "FAILED": "failed",
     "TERMINATED": "terminated",
     "TIMED_OUT": "timed_out",
 }
+"""The kind of the ending for each of Temporal's names of a closed status."""
+
 _RESULT: Final = "result"  # of a local activity, among the details of its marker
 
 
@@ -63,7 +65,7 @@ async def read_closing(client: Client, workflow_id: str, run_id: str) -> Closing
     kept = await _kept_end(converter, events)
     # Temporal's test server continues a run as new where the real one closes it and begins another.
     begins_again = bool(_last(events, "new_execution_run_id")) and kept is not None
-    kind = _KINDS.get(execution.status)
+    kind = KINDS.get(execution.status)
     if kind is None and kept is not None and begins_again:
         kind = kept.ending.kind
     if kind is None or (not begins_again and await _is_superseded(client, execution)):

@@ -24,6 +24,7 @@ from perdure.contracts import (
     DeadLetter,
     DeadLetterSettled,
     Decision,
+    Erasure,
     EventReference,
     EventVerdict,
     Message,
@@ -183,6 +184,9 @@ _messages: Final[tuple[Message, ...]] = (
     ScheduleChanged(act="removed", route="Report", rules=sha256(b"[]").hexdigest(), by="perdure/orchestrator", at=_AT),
     ValuesDecrypted(
         namespace="default", workflow_id="Report~42~1f9ab04c", values=3, by="ada", request="4fa1c09b77d2", at=_AT
+    ),
+    Erasure(
+        act="ordered", id="20261128T101500Z-1f9a", leaves=(12,), places=("EVENTS.7.0",), by="ada", why="asked", at=_AT
     ),
     DeadLetterSettled(
         act="resent",

@@ -1,10 +1,12 @@
 """The port to a durable key-value bucket."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-__all__ = ["KeyValue", "Revision"]
+__all__ = ["KeyValue", "Revision", "mentions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +61,23 @@ class KeyValue(Protocol):
         Raises:
             Unavailable: As in ``create``.
         """
+
+    async def erase(self, key: str) -> None:
+        """Delete a key with its value, of which no trace is left for readers.
+
+        Raises:
+            Unavailable: The deletion was not confirmed.
+        """
+
+    async def erase_mentions(self, ids: Sequence[bytes]) -> int:
+        """Erase each key whose value mentions one of these ids; return how many.
+
+        Raises:
+            Unavailable: As in ``erase``.
+        """
+
+
+def mentions(value: bytes, ids: Sequence[bytes]) -> bool:
+    """Return whether bytes contain one of these ids, not as the part of a longer one."""
+    found = re.search(rb"(?<![\w~-])(?:" + b"|".join(map(re.escape, ids)) + rb")(?![\w~-])", value) if ids else None
+    return found is not None

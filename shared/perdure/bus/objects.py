@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-__all__ = ["Objects"]
+__all__ = ["ErasableObjects", "Objects"]
 
 
 class Objects(Protocol):
@@ -21,4 +21,15 @@ class Objects(Protocol):
         Raises:
             NotKept: The bucket has no object of this name.
             Unavailable: The store does not answer, or the object is incomplete.
+        """
+
+
+class ErasableObjects(Protocol):
+    """One object bucket whose objects may be deleted before they expire."""
+
+    async def delete(self, name: str) -> None:
+        """Delete an object; deleting a missing one does nothing.
+
+        Raises:
+            Unavailable: The deletion was not confirmed.
         """

@@ -19,7 +19,9 @@ from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
 from perdure.contracts.audit_proofs import AUDIT_PROOFS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
+from perdure.contracts.erasures import ERASE_RECORDS, ERASE_RUN, FIND_ERASABLE
 from perdure.contracts.held_starts import CANCEL_START
+from perdure.contracts.histories import LIST_HISTORIES
 from perdure.contracts.outcomes import EVENT_OUTCOME
 from perdure.contracts.run_acts import ACT_ON_RUN, START_AGAIN
 from perdure.contracts.runs import DESCRIBE_RUN, FIND_RUNS
@@ -52,8 +54,8 @@ _VERDICTS: Final = STREAMS["VERDICTS"].subjects
 _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
     "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT, CANCEL_START, START_AGAIN),
-    "orchestrator": (DESCRIBE_RUN, FIND_RUNS, ACT_ON_RUN, LIST_SCHEDULES),
-    "audit": (AUDIT_RECORDS, AUDIT_PROOFS),
+    "orchestrator": (DESCRIBE_RUN, FIND_RUNS, ACT_ON_RUN, LIST_SCHEDULES, ERASE_RUN, LIST_HISTORIES),
+    "audit": (AUDIT_RECORDS, AUDIT_PROOFS, FIND_ERASABLE, ERASE_RECORDS),
 }
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these

@@ -239,3 +239,10 @@ class Bus(ReadableStreams, Protocol):
         Raises:
             Unavailable: The deletion was not confirmed.
         """
+
+    async def erase(self, stream: str, sequence: int) -> None:
+        """Delete a message as ``delete`` does; the server overwrites its bytes on the disk, which takes longer.
+
+        Raises:
+            Unavailable: The deletion was not confirmed, or the stream never deletes a message.
+        """

@@ -7,6 +7,7 @@ from perdure.contracts import (
     ApproversFileRead,
     BackfillRan,
     DeadLetterSettled,
+    Erasure,
     PauseChanged,
     PoliciesRead,
     RunActed,
@@ -22,6 +23,7 @@ AdminAct = (
     | ApproversFileRead
     | BackfillRan
     | DeadLetterSettled
+    | Erasure
     | PauseChanged
     | PoliciesRead
     | RunActed
@@ -58,6 +60,9 @@ def describe_act(act: AdminAct) -> str:  # noqa: C901, PLR0911 (one sentence for
             return f"{act.by}: backfill {act.backfill} of {act.route} {act.act}, {span}{counts}"
         case ScheduleChanged():
             return f"{act.by}: {act.sentence}"
+        case Erasure():
+            parts = f"{len(act.places)} messages, {len(act.runs)} runs"
+            return f"{act.by}: erasure {act.id} {act.act}, {parts}: {act.why}"
         case ValuesDecrypted():
             return f"{act.by}: decrypted {act.values} values of {act.workflow_id} in {act.namespace}"
         case VersionChanged():

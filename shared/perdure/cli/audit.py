@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from perdure.cli import audit_erase
 from perdure.cli.client import Json, open_bus, run_command
 from perdure.cli.command_group import new_group
 from perdure.cli.completion import complete_run
@@ -25,6 +26,7 @@ from perdure.values.printable import one_line
 
 if TYPE_CHECKING:
     from perdure.bus import NatsBus
+    from perdure.bus.views.erasures import Erasures
     from perdure.contracts.audit import AuditRecord, AuditRecordsFound, AuditRecordsQuery
 
 __all__ = ["newest_records", "register"]
@@ -81,6 +83,7 @@ def register(app: typer.Typer) -> None:
 
     register_receipt(audit)
     register_evidence(audit)
+    audit_erase.register(audit)
 
 
 def _read_stream(name: str | None) -> str | None:
@@ -128,12 +131,15 @@ async def newest_records(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRe
 
 
 async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> None:
+    from perdure.bus.views.erasures import Erasures, erasures
+
     async with open_bus() as bus:
         while True:
             records = await (newest_records if query.after is None else _records_after)(bus, query)
             if query.after is None:
                 await look(bus)
-            _print(records, as_json=as_json)
+            erased = await erasures(bus) if any(it.erased for it in records) else Erasures(())
+            _print(records, erased, as_json=as_json)
             if not follow:
                 return
             last = records[-1].position if records else query.after or 0
@@ -145,22 +151,30 @@ async def _records_after(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRe
     return list((await _find_records(bus, query)).records)
 
 
-def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
+def _print(records: Iterable[AuditRecord], erased: Erasures, *, as_json: bool) -> None:
     for record in records:
+        text = _erased_text(record, erased) if record.erased else _text(record)
         if as_json:
-            console.out(_json(record), highlight=False)
+            console.out(_json(record, text), highlight=False)
         else:
             where = f"{record.position:>6} {local_time(record.stored_at)} {one_line(record.subject)}"
-            console.print(f"{where}  {_text(record)}", soft_wrap=True, markup=False)
+            console.print(f"{where}  {text}", soft_wrap=True, markup=False)
 
 
-def _json(record: AuditRecord) -> str:
+def _json(record: AuditRecord, text: str) -> str:
     """Return a record with its body as JSON, or in base64 if it is none."""
     fields = json.loads(record.model_dump_json())
     with suppress(ValueError):
         fields["data"] = json.loads(record.body)
         del fields["body"]
-    return json.dumps({**fields, "text": _text(record)})
+    return json.dumps({**fields, "text": text})
+
+
+def _erased_text(record: AuditRecord, erased: Erasures) -> str:
+    from perdure.values.run_id import place_of
+
+    order = erased.of(place_of(record.stream, record.sequence, record.stored_at))
+    return "(erased, and no order on ADMIN says by whom)" if order is None else f"({one_line(order.sentence)})"
 
 
 def _text(record: AuditRecord) -> str:

@@ -18,6 +18,7 @@ from perdure.values.printable import one_line
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from perdure.bus import NatsBus
     from perdure.bus.content import Content
     from perdure.explain import Explanation, Sentence
 
@@ -84,11 +85,15 @@ def _asked(what: str, route: str | None) -> Explanation:
 
 async def _explain(what: str, route: str | None) -> Explanation:
     from perdure.bus import NatsKeyValue
+    from perdure.bus.views.erasures import erasures
     from perdure.bus.views.snapshots import AskedSources, leaves_of, snapshot_of
     from perdure.explain import explained
 
     async with open_bus() as bus:
         sources = AskedSources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
+        erased = (await erasures(bus)).of(what)
+        if erased is not None and not await _came_again(bus, what):
+            raise NotFound(f"{what} was {erased.sentence}.")
         found = explained(await snapshot_of(sources, what, route=route))
         return found.with_leaves(await leaves_of(sources, found.places), silent=tuple(sources.silent))
 
@@ -118,6 +123,14 @@ def _content() -> Content:
     from perdure.config.loader import load_settings
 
     return content_of(load_settings())
+
+
+async def _came_again(bus: NatsBus, what: str) -> bool:
+    """Return whether an event or run of this id is there that came after the erasure."""
+    from perdure.bus.views.event_runs import find_event
+    from perdure.contracts import to_token
+
+    return bool(await bus.last(f"progress.*.{to_token(what)}") or await find_event(bus, what))
 
 
 def _print(found: Explanation) -> None:

@@ -14,6 +14,7 @@ from perdure.contracts import (
     DeadLetter,
     DeadLetterSettled,
     Decision,
+    Erasure,
     EventVerdict,
     Message,
     Notification,
@@ -77,6 +78,7 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911, PLR0912 (one sen
             | ApproversFileRead()
             | BackfillRan()
             | DeadLetterSettled()
+            | Erasure()
             | PauseChanged()
             | PoliciesRead()
             | RunActed()

@@ -58,6 +58,7 @@ class AuditRecord(_Body):
         headers: Its NATS headers; empty if they are too large for a reply.
         body: Its bytes (base64 in JSON); empty if `body_left_out`.
         body_left_out: Whether the body is too large for a reply; its stream may still have it.
+        erased: Whether its content was erased: the body, and all headers but those in its leaf. ADMIN has who did it.
     """
 
     position: int
@@ -68,6 +69,7 @@ class AuditRecord(_Body):
     headers: dict[str, str]
     body: bytes
     body_left_out: bool = False
+    erased: bool = False
 
 
 class AuditRecordsFound(_Body):

@@ -15,7 +15,7 @@ import rfc8785
 
 from perdure.ledger.kept import Kept
 
-__all__ = ["LARGEST", "SALT", "VERSION", "gap_entry", "key_entry", "message_entry"]
+__all__ = ["LARGEST", "SALT", "VERSION", "gap_entry", "key_entry", "message_entry", "shown_headers"]
 
 VERSION: Final = 1
 LARGEST: Final = 65_535
@@ -58,6 +58,11 @@ def key_entry(*, verifier: str, statement: str) -> bytes:
         statement: A note over both keys' lines, signed by the key before it and by the new one; see ``key_chain``.
     """
     return rfc8785.dumps({"v": VERSION, "key": verifier, "statement": statement})
+
+
+def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that stand in the leaf of a message, also after its content was erased."""
+    return dict(_parted(headers)[0])
 
 
 def _headers_digest(headers: list[tuple[str, str]], salt: bytes) -> str:

@@ -15,6 +15,7 @@ from perdure.ledger.discrepancy import Discrepancy, Verdict
 from perdure.ledger.entries import VERSION
 from perdure.ledger.hashes import leaf_hash
 from perdure.ledger.kept import Kept
+from perdure.ledger.ordered_erasures import OrderedErasures
 from perdure.ledger.record_entry import OWN, record_entry
 from perdure.ledger.tiles import GrowingTree
 
@@ -53,6 +54,7 @@ class Verification:
             self._heads.setdefault(one.checkpoint.size, []).append(one)
         self._proven = 0  # leaves that the last checkpoint that fits vouches for
         self._faults: list[Discrepancy] = []
+        self._erasures = OrderedErasures()
 
     def take(self, leaf: int, entry: bytes, kept: Kept | None) -> None:
         """Take the next leaf, with what is kept of its message; None if nothing is."""
@@ -63,6 +65,8 @@ class Verification:
             self._find("integrity", self._size, f"{gone} deleted.")
         self._hashes.append(leaf_hash(entry))
         self._size += 1
+        if kept is not None and (kept.body is None or kept.stream == "ADMIN"):
+            self._erasures.take(leaf, kept)
         is_same = kept is not None and kept.body is not None and record_entry(kept) == entry
         if is_same and kept is not None and kept.subject not in OWN:
             self._cover(leaf, kept.stream, kept.sequence, kept.stored_at)
@@ -77,7 +81,7 @@ class Verification:
             self._find("freshness", self._size, f"{cut}: the end was cut.")
         if self._proven < self._size:
             self._find("freshness", self._proven, f"No checkpoint vouches for leaf {self._proven} and those after it.")
-        return [*self._faults, *self.coverage.faults()][:_MOST]
+        return [*self._faults, *self._erasures.faults(), *self.coverage.faults()][:_MOST]
 
     def _compare_heads(self) -> None:
         """Compare the tree with the checkpoints of its size."""

@@ -1,5 +1,6 @@
 """What somebody who owns the database can do to it, and how each shows: by the index where it was done."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -162,11 +163,27 @@ def test_each_manipulation_shows(manipulate: Callable[[Ledger], None], verdict: 
     assert any(fault.verdict == verdict and fault.leaf == leaf and text in fault.text for fault in faults), faults
 
 
-def test_an_erased_record_is_no_fault() -> None:
-    it = ledger()
-    it.leaves[12] = (it.leaves[12][0], replace(message(12), body=None, headers={}, salt=b""))
+def with_order(*leaves: int, act: str = "ordered") -> Ledger:
+    """Return a ledger whose leaf 12 was erased, and whose last one orders an erasure."""
+    made = ledger()
+    made.leaves[12] = (made.leaves[12][0], replace(message(12), body=None, headers={}, salt=b""))
+    body = json.dumps({"type": "admin.erasure", "act": act, "leaves": leaves}).encode()
+    order = replace(message(0, body), stream="ADMIN", sequence=1, subject="admin.erasure.e")
+    made.leaves.append((record_entry(order), order))
+    made.heads.append(Witnessed(Checkpoint("l", 31, made.root(31)), "us"))
+    return made
 
-    assert it.verify() == []
+
+def test_an_erased_record_is_no_fault_if_admin_orders_it() -> None:
+    assert with_order(3, 12).verify() == []
+
+
+@pytest.mark.parametrize("it", [with_order(3, 13), with_order(), with_order(12, act="done")])
+def test_content_that_is_gone_without_an_order_is_a_fault_at_its_leaf(it: Ledger) -> None:
+    (fault,) = it.verify()
+
+    assert (fault.verdict, fault.leaf) == ("integrity", 12)
+    assert fault.text == "The content of EVENTS:13, leaf 12, was erased, and no order on ADMIN names it."
 
 
 def with_gap(first: int, last: int) -> Ledger:

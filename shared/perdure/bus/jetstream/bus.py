@@ -187,14 +187,18 @@ class NatsBus:
                 return counts
 
     async def delete(self, stream: str, sequence: int) -> None:
-        """Delete a message; see ``Bus.delete``.
+        """Delete a message; see ``Bus.delete``."""
+        await self._delete(stream, {"seq": sequence, "no_erase": True})
 
-        nats-py's own call has the server overwrite the bytes on the disk, which takes ten times as long.
-        """
-        query = json.dumps({"seq": sequence, "no_erase": True}).encode()
-        reply = json.loads(await self.request(f"$JS.API.STREAM.MSG.DELETE.{stream}", query))
+    async def erase(self, stream: str, sequence: int) -> None:
+        """Delete a message and its bytes on the disk, which takes ten times as long; see ``Bus.erase``."""
+        await self._delete(stream, {"seq": sequence})
+
+    async def _delete(self, stream: str, query: dict[str, int]) -> None:
+        reply = json.loads(await self.request(f"$JS.API.STREAM.MSG.DELETE.{stream}", json.dumps(query).encode()))
         error = reply.get("error")
         if error is not None and error.get("err_code") not in _MESSAGE_NOT_FOUND:
+            sequence = query["seq"]
             raise Unavailable(f"NATS: cannot delete message {sequence} of {stream}: {error.get('description')}")
 
     async def request(self, subject: str, body: bytes) -> bytes:

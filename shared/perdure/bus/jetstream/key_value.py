@@ -1,15 +1,17 @@
 """The port to key-value buckets on JetStream's key-value store."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NotFoundError
 from nats.js.kv import KeyValue as Bucket
 
-from perdure.bus.key_value import Revision
+from perdure.bus.key_value import Revision, mentions
 from perdure.contracts import to_token
 from perdure.errors import Unavailable
 
@@ -74,6 +76,35 @@ class NatsKeyValue:
         """Store a value; see ``KeyValue.put``."""
         try:
             await (await self._bucket()).put(_token(key), value)
+        except (NatsError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def erase(self, key: str) -> None:
+        """Delete a key with its value; see ``KeyValue.erase``."""
+        await self._purge(f"$KV.{self._name}.{_token(key)}")
+
+    async def erase_mentions(self, ids: Sequence[bytes]) -> int:
+        """Erase the keys whose values mention ids; see ``KeyValue.erase_mentions``."""
+        count, after = 0, 0
+        while (found := await self._message(f"$KV.{self._name}.>", after=after)) is not None:
+            after = found.seq or 0
+            if mentions(found.data or b"", ids):
+                await self._purge(found.subject or "")
+                count += 1
+        return count
+
+    async def _message(self, subject: str, *, after: int) -> RawStreamMsg | None:
+        try:
+            return await self._js.get_msg(f"KV_{self._name}", seq=after + 1, subject=subject, next=True)
+        except NotFoundError:
+            return None
+        except (NatsError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def _purge(self, subject: str) -> None:
+        """Purge a subject: NATS denies to delete single messages of buckets."""
+        try:
+            await self._js.purge_stream(f"KV_{self._name}", subject=subject)
         except (NatsError, OSError) as error:
             raise self._unavailable(error) from error
 

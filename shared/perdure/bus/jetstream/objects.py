@@ -55,6 +55,18 @@ class NatsObjects:
             raise Unavailable(f"The object {name} in the bucket {self._name} is incomplete or altered; put it again")
         return data
 
+    async def delete(self, name: str) -> None:
+        """Delete an object; see ``ErasableObjects.delete``."""
+        try:
+            bucket = await self._bucket()
+            chunks = self._subject(await bucket.get_info(name))
+            await self._js.purge_stream(self._stream, subject=chunks)  # nats-py forgets first which ones they are
+            await bucket.delete(name)
+        except ObjectNotFoundError:
+            return
+        except (NatsError, OSError) as error:
+            raise self._unavailable(error) from error
+
     async def _is_stored(self, bucket: ObjectStore, name: str, data: bytes) -> bool:
         """Return whether the bucket holds this very data for at least another half of its maximum age.
 

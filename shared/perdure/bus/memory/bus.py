@@ -125,6 +125,10 @@ class MemoryBus:
         """Delete a message; see ``Bus.delete``."""
         self._delete_where(lambda message: (message.stream, message.sequence) == (stream, sequence))
 
+    async def erase(self, stream: str, sequence: int) -> None:
+        """Delete a message; see ``Bus.erase``."""
+        await self.delete(stream, sequence)
+
     async def get(self, stream: str, sequence: int) -> StoredMessage | None:
         """Return a stored message; see ``Bus.get``."""
         stored = self._stored.values()

@@ -1,8 +1,9 @@
 """A key-value bucket in one process's memory."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from perdure.bus.key_value import Revision
+from perdure.bus.key_value import Revision, mentions
 
 __all__ = ["MemoryKeyValue"]
 
@@ -45,3 +46,14 @@ class MemoryKeyValue:
         self._last_revision += 1
         self._stored_at[key] = datetime.now(UTC)
         self._values[key] = Revision(value, self._last_revision)
+
+    async def erase(self, key: str) -> None:
+        """Delete a key; see ``KeyValue.erase``."""
+        self._values.pop(key, None)
+
+    async def erase_mentions(self, ids: Sequence[bytes]) -> int:
+        """Delete the keys whose values mention ids; see ``KeyValue.erase_mentions``."""
+        found = [key for key, it in self._values.items() if mentions(it.value, ids)]
+        for key in found:
+            del self._values[key]
+        return len(found)

@@ -21,3 +21,7 @@ class MemoryObjects:
             return self._data[name]
         except KeyError:
             raise NotKept(f"There is no object {name}") from None
+
+    async def delete(self, name: str) -> None:
+        """Delete an object; see ``ErasableObjects.delete``."""
+        self._data.pop(name, None)

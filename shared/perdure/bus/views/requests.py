@@ -10,12 +10,13 @@ from typing import Final
 from perdure.approvers import Directory, may_vote
 from perdure.bus.port import Bus
 from perdure.bus.views.approval_index import open_requests
+from perdure.bus.views.erasures import not_found
 from perdure.bus.views.newest import newest_headers
 from perdure.bus.views.request_record import RequestRecord, request_records
 from perdure.bus.views.run_codes import refuse_two_meanings, runs_with_code
 from perdure.bus.views.run_lookup import ambiguous
 from perdure.contracts import ApprovalRequested, from_token, to_pattern, to_token
-from perdure.errors import NotFound, PerdureError
+from perdure.errors import PerdureError
 from perdure.values.request_state import RequestState
 from perdure.values.short_code import request_word, run_word, split_request
 
@@ -77,7 +78,7 @@ async def find_request(bus: Bus, text: str) -> RequestRecord:
         Ambiguous: Several requests begin with it; the message lists up to five.
         Unavailable: NATS does not answer.
     """
-    return _only(await _beginning_with(bus, text, votes=True), text)
+    return _only(await _known(bus, text, votes=True), text)
 
 
 async def find_open_request(bus: Bus, text: str) -> ApprovalRequested:
@@ -89,7 +90,7 @@ async def find_open_request(bus: Bus, text: str) -> ApprovalRequested:
         Ambiguous: Several open requests begin with it; the message lists up to five.
         Unavailable: NATS does not answer.
     """
-    records = await _beginning_with(bus, text, votes=False)
+    records = await _known(bus, text, votes=False)
     record = _only([record for record in records if record.state == "open"] or records, text)
     if record.state == "open":
         return record.request
@@ -148,6 +149,14 @@ async def _settled(bus: Bus, selection: RequestFilter) -> AsyncGenerator[Request
                     yield record
 
 
+async def _known(bus: Bus, text: str, *, votes: bool) -> list[RequestRecord]:
+    """Return the requests that a text means, at least one."""
+    if records := await _beginning_with(bus, text, votes=votes):
+        return records
+    problem = f"There is no approval request {text}. List those that are open with `perdure approvals list`."
+    raise await not_found(bus, text, problem)
+
+
 async def _beginning_with(bus: Bus, text: str, *, votes: bool) -> list[RequestRecord]:
     """Return the requests with this id, else those whose id begins with it, oldest first within a run."""
     if run := text.rpartition(".")[0]:
@@ -176,8 +185,6 @@ async def _coded(bus: Bus, text: str, *, votes: bool) -> list[RequestRecord]:
 
 
 def _only(records: list[RequestRecord], text: str) -> RequestRecord:
-    if not records:
-        raise NotFound(f"There is no approval request {text}. List those that are open with `perdure approvals list`.")
     if len({record.request.request_id for record in records}) > 1:
         raise ambiguous(
             f"{text} begins the ids of", "requests", [request_word(it.request.request_id) for it in records]

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from perdure.bus.port import Bus
+from perdure.bus.views.erasures import not_found
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.bus.views.event_runs import event_in, find_event, run_tokens, runs_of_event
 from perdure.bus.views.run_codes import exact_run
 from perdure.contracts import WITHOUT_RUN, RouteVerdict, from_token, to_token
 from perdure.contracts.outcomes import EventOutcome
-from perdure.errors import Ambiguous, NotFound, Pending, PerdureError
+from perdure.errors import Ambiguous, Pending, PerdureError
 from perdure.values.run_id import SEPARATOR, default_run_id
 from perdure.values.short_code import run_word
 
@@ -74,8 +75,10 @@ async def find_run(bus: Bus, text: str) -> str:
         return _run_in(*planned)
     if alike:
         return _only(alike, f"{text} begins the ids of")
-    raise NotFound(
-        f"Nothing has the id {text}: no run, event or approval request. List the runs with `perdure runs list`."
+    raise await not_found(
+        bus,
+        text,
+        f"Nothing has the id {text}: no run, event or approval request. List the runs with `perdure runs list`.",
     )
 
 
