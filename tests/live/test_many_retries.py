@@ -9,7 +9,9 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from perdure.bus import decode
 from perdure.cli.exit_codes import UNREACHABLE
+from perdure.contracts import Progress
 from tests.support.command_line import perdure_of, printed
 from tests.support.suite import World, gaps
 
@@ -71,9 +73,11 @@ def words(*more: str) -> tuple[str, ...]:
 
 async def ended(here: World, kind: str, count: int) -> None:
     """Wait until the newest fact of so many runs is an ending of this kind."""
+    found = set[str]()
     async with asyncio.timeout(60 + count):
-        while True:
-            newest = [story[-1].kind for story in (await here.facts()).values()]
-            if sum(it == kind for it in newest) >= count:
+        async for message in here.bus.subscribe("progress.>", replay=True):
+            fact = decode(message.raw)
+            assert isinstance(fact, Progress)
+            (found.add if fact.kind == kind else found.discard)(fact.workflow_id)
+            if len(found) >= count:
                 return
-            await asyncio.sleep(1)
