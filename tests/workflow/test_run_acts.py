@@ -22,6 +22,7 @@ from perdure.config.settings import TemporalSettings
 from perdure.connections.executions import describe_execution
 from perdure.contracts import EventReference, RunActed, RunOptions, SearchAttribute, StartWorkflow, to_token
 from perdure.contracts.run_acts import RunAct, RunActReply, RunActRequest
+from perdure.errors import Unavailable
 from perdure.values.search_attribute import OWN_ATTRIBUTES
 from perdure_orchestrator.retry_turns import RetryTurns
 from perdure_orchestrator.run_acts import RunActor
@@ -52,6 +53,23 @@ class Breaks:
         raise ApplicationError("the key is revoked", non_retryable=True)
 
 
+@workflow.defn
+class Continues:
+    """Continues as new once, and waits then."""
+
+    def __init__(self) -> None:
+        self._goes = False
+
+    @workflow.run
+    async def run(self, left: int) -> None:
+        await workflow.wait_condition(lambda: self._goes and left > 0)
+        workflow.continue_as_new(left - 1)
+
+    @workflow.signal
+    def go(self) -> None:
+        self._goes = True
+
+
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def client() -> AsyncIterator[Client]:
     async with await WorkflowEnvironment.start_local(
@@ -61,7 +79,7 @@ async def client() -> AsyncIterator[Client]:
         dev_server_log_level="error",
     ) as environment:
         runner = UnsandboxedWorkflowRunner()
-        workflows = [Waits, Breaks]
+        workflows = [Waits, Breaks, Continues]
         async with Worker(environment.client, task_queue="acts", workflows=workflows, workflow_runner=runner):
             yield environment.client
 
@@ -90,7 +108,7 @@ async def act(  # noqa: PLR0913 (the parts of an act)
     id_: str = "mine",
 ) -> RunActReply:
     ledger = StartLedger(MemoryKeyValue())
-    turns = RetryTurns(TURNS)
+    turns = RetryTurns(TURNS, str(uuid4()))
     actor = RunActor(client, bus, ledger, SETTINGS, turns)
     if fuse is not None:
         actor = RunActor(Fused(client, fuse), Fused(bus, fuse), ledger, SETTINGS, turns)  # type: ignore[arg-type]
@@ -163,20 +181,62 @@ async def test_retries_at_once_of_one_act_and_of_two_operators_reset_the_run_onc
 async def test_who_saw_a_run_that_was_run_again_since_is_told_that_nothing_was_done(client: Client) -> None:
     run = await begin(client, Waits)
     seen = await describe_execution(client, run)
+    await run_again(client, run)
+    replies = {it: await act(client, MemoryBus(), run, it, seen=seen.run_id) for it in ("cancel", "terminate", "pause")}
+
+    assert {it.outcome for it in replies.values()} == {"refused"}
+    assert "was run again since" in replies["cancel"].detail
+    assert (await describe_execution(client, run)).status == "RUNNING"
+
+
+async def test_who_saw_the_beginning_of_a_chain_means_its_end_unless_that_was_tried_again_since(
+    client: Client,
+) -> None:
+    run = await begin(client, Continues)
+    seen = (await describe_execution(client, run)).run_id
+    await client.get_workflow_handle(run).signal("go")
+    async with asyncio.timeout(30):
+        while (await describe_execution(client, run)).run_id == seen or await length(client, run) < 4:
+            await asyncio.sleep(0.02)
+    paused = await act(client, MemoryBus(), run, "pause", seen=seen)
+    await act(client, MemoryBus(), run, "resume", seen=seen)
+    await run_again(client, run)
+    cancelled = await act(client, MemoryBus(), run, "cancel", seen=seen)
+
+    assert paused.outcome == "done"
+    assert (cancelled.outcome, "run again since" in cancelled.detail) == ("refused", True)
+    assert (await describe_execution(client, run)).status == "RUNNING"
+
+
+async def length(client: Client, run: str) -> int:
+    return (await client.get_workflow_handle(run).describe()).history_length
+
+
+async def run_again(client: Client, run: str) -> None:
+    """End a run, and let it go on after its first task, as another operator may."""
+    seen = await describe_execution(client, run)
     await client.get_workflow_handle(run).terminate()
     await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
             namespace=client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=run, run_id=seen.run_id),
             workflow_task_finish_event_id=4,
-            request_id="another",
+            request_id=str(uuid4()),
         )
     )
-    replies = {it: await act(client, MemoryBus(), run, it, seen=seen.run_id) for it in ("cancel", "terminate", "pause")}
 
-    assert {it.outcome for it in replies.values()} == {"refused"}
-    assert "was run again since" in replies["cancel"].detail
-    assert (await describe_execution(client, run)).status == "RUNNING"
+
+async def test_a_retry_in_which_a_process_died_holds_up_only_other_processes() -> None:
+    entries = MemoryKeyValue()
+    died, died_again = (RetryTurns(entries, "bridge-1").of("run") for _ in range(2))
+    await died.__aenter__()
+
+    async with asyncio.timeout(1), RetryTurns(entries, "bridge-1").of("run"):
+        pass
+    await died_again.__aenter__()
+    with pytest.raises(Unavailable, match="ask again"):
+        async with RetryTurns(entries, "bridge-2").of("run"):
+            raise AssertionError("it belongs to another process")
 
 
 async def test_a_server_that_pauses_no_runs_is_named_with_what_to_do(real_server: WorkflowEnvironment) -> None:
@@ -218,7 +278,7 @@ async def test_a_run_that_begins_anew_has_the_search_attributes_of_before(client
     ledger = StartLedger(MemoryKeyValue())
     await ledger.claim(start)
     request = RunActRequest(id="mine", act="rerun", workflow_id=start.workflow_id, by="ann")
-    reply = await RunActor(client, MemoryBus(), ledger, SETTINGS, RetryTurns(TURNS)).act(request)
+    reply = await RunActor(client, MemoryBus(), ledger, SETTINGS, RetryTurns(TURNS, "here")).act(request)
 
     assert reply.start is not None
     assert attributes.of(reply.start) == attributes.of(start)
