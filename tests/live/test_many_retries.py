@@ -18,7 +18,7 @@ from tests.support.suite import World, gaps
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
 
 CODE = Path(__file__).parents[1] / "support" / "keyed.py"
-RUNS = int(os.environ.get("RETRIED_RUNS", "150"))
+RUNS = int(os.environ.get("RETRIED_RUNS", "60"))
 WHERE = 'PerdureRoute = "Order" AND ExecutionStatus = "Failed"'
 
 
@@ -59,7 +59,7 @@ async def test_failed_runs_are_tried_again_by_one_condition_each_once(world: Ope
 
 async def repeated(here: World) -> CompletedProcess[str]:
     """Do the act again until the command ends by itself, and has reached the services: it says what goes on."""
-    async with asyncio.timeout(600):
+    async with asyncio.timeout(600 + 2 * RUNS):
         while True:
             with suppress(TimeoutError):
                 ended = await perdure_of(here.settings.state, *words("--yes", "--act", "renewed"))
@@ -74,7 +74,7 @@ def words(*more: str) -> tuple[str, ...]:
 async def ended(here: World, kind: str, count: int) -> None:
     """Wait until the newest fact of so many runs is an ending of this kind."""
     found = set[str]()
-    async with asyncio.timeout(60 + count):
+    async with asyncio.timeout(60 + 2 * count):
         async for message in here.bus.subscribe("progress.>", replay=True):
             fact = decode(message.raw)
             assert isinstance(fact, Progress)
