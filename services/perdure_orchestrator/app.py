@@ -44,6 +44,9 @@ ENTRIES: Final = "BRIDGE"
 _LEASE: Final = timedelta(seconds=10)
 """So long after a bridge has died, another takes over the decisions and signals; it renews three times as often."""
 
+_REQUESTS: Final = 32
+"""So many requests of a kind are answered at once: one that Temporal answers late holds up no other."""
+
 Role = Literal["both", "bridge", "worker"]
 """What a process of the orchestrator does. By default both share a client, so that starts are eager: one hop less."""
 
@@ -97,8 +100,9 @@ def create_app(  # noqa: PLR0913 (its ports)
         is_current=lambda: duty.is_on,
         now=now,
     )
-    actor = RunActor(client, bus, ledger, settings.temporal, RetryTurns(entries, now))
-    leases = Leases(entries, lease_holder(settings.orchestrator), Lease, duration=_LEASE)
+    holder = lease_holder(settings.orchestrator)
+    actor = RunActor(client, bus, ledger, settings.temporal, RetryTurns(entries, holder, now))
+    leases = Leases(entries, holder, Lease, duration=_LEASE)
     return App(
         "orchestrator",
         subscriptions=[
@@ -123,11 +127,11 @@ def create_app(  # noqa: PLR0913 (its ports)
             ),
         ],
         responders=[
-            Responder(DESCRIBE_RUN, partial(describe, client)),
-            Responder(FIND_RUNS, partial(find, client)),
+            Responder(DESCRIBE_RUN, partial(describe, client), _REQUESTS),
+            Responder(FIND_RUNS, partial(find, client), _REQUESTS),
             Responder(LIST_HISTORIES, HistoryPages(client, settings.temporal.task_queue).answer),
             *([] if schedules is None else [Responder(LIST_SCHEDULES, schedules.answer)]),
-            Responder(ACT_ON_RUN, actor.answer),
+            Responder(ACT_ON_RUN, actor.answer, _REQUESTS),
             *([] if objects is None else [Responder(ERASE_RUN, RunEraser(client, bus, objects).answer)]),
         ],
         done_until={

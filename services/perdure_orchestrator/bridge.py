@@ -133,9 +133,12 @@ class Bridge:
     async def _hand_over_signal(self, message: StoredMessage) -> None:
         signal, place = read_signal(message), place_of(message.stream, message.sequence, message.stored_at)
         claim = await self._places.claim(place)
-        if claim is not Claim.DONE:
+        if claim is Claim.DONE:
+            return
+        if not await self._places.is_repeated(message.raw, place):
             await self._signal(signal.workflow_id, signal.name, signal.argument, claim, request_id=place)
-            await self._places.mark_done(place)
+            await self._places.remember(message.raw, place)
+        await self._places.mark_done(place)
 
     async def _hand_over_command(self, message: StoredMessage) -> None:
         match decode(message.raw):

@@ -1,7 +1,10 @@
 """Lets a run that has failed begin again at the failed step, with the idempotency keys of before."""
 
+from collections.abc import Sequence
+
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import ResetReapplyExcludeType, ResetReapplyType
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 
@@ -15,13 +18,23 @@ from perdure.values.utc import utc_now
 from perdure_orchestrator.act_marks import act_mark
 from perdure_orchestrator.reset_point import ResetPoint, find_reset_point
 
-__all__ = ["retry", "was_retried"]
+__all__ = ["history_of", "retry", "was_retried"]
+
+
+async def history_of(client: Client, execution: ExecutionDescription) -> list[HistoryEvent]:
+    """Return the whole history of an execution.
+
+    Raises:
+        RPCError: Temporal does not answer.
+    """
+    handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
+    return [event async for event in handle.fetch_history_events()]
 
 
 async def retry(
-    client: Client, bus: Bus, request: RunActRequest, execution: ExecutionDescription
+    client: Client, bus: Bus, request: RunActRequest, execution: ExecutionDescription, events: Sequence[HistoryEvent]
 ) -> tuple[str, str | None]:
-    """Reset a closed run; returns the new run id, and the step at which it begins again.
+    """Reset a closed run, whose history is given; returns the new run id, and the step at which it begins again.
 
     What was done before that step is not done again. Signals that came after the step come again; a cancellation does
     not. Temporal 1.32 resets once more if it is asked again, so ``was_retried`` is asked first, and one retry a time.
@@ -31,7 +44,7 @@ async def retry(
         RPCError: Temporal does not answer.
         Unavailable: The bus does not take the note about it.
     """
-    point = await _point(client, request, execution)
+    point = _point(request, events)
     answer = await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
             namespace=client.namespace,
@@ -49,15 +62,18 @@ async def retry(
     return answer.run_id, point.step
 
 
-async def was_retried(client: Client, bus: Bus, request: RunActRequest, newest: ExecutionDescription) -> bool:
-    """Return whether the newest run of a workflow id is what the same request made, whose answer was lost.
+async def was_retried(
+    client: Client, bus: Bus, request: RunActRequest, newest: ExecutionDescription, events: Sequence[HistoryEvent]
+) -> bool:
+    """Return whether the newest run of a workflow id, whose history is given, is what the same request made.
+
+    The answer to it was lost then.
 
     Raises:
         RPCError: Temporal does not answer.
         Unavailable: The bus does not take the note about it.
     """
-    handle = client.get_workflow_handle(newest.workflow_id, run_id=newest.run_id)
-    async for event in handle.fetch_history_events():
+    for event in events:
         reset = event.workflow_task_failed_event_attributes
         if reset.base_run_id and reset.failure.message.startswith(act_mark(request)):
             before = await describe_execution(client, newest.workflow_id, reset.base_run_id)
@@ -76,9 +92,8 @@ async def _publish_note(bus: Bus, request: RunActRequest, before: ExecutionDescr
         await bus.publish(note)
 
 
-async def _point(client: Client, request: RunActRequest, execution: ExecutionDescription) -> ResetPoint:
-    handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
-    point = find_reset_point([event async for event in handle.fetch_history_events()])
+def _point(request: RunActRequest, events: Sequence[HistoryEvent]) -> ResetPoint:
+    point = find_reset_point(events)
     if point is None:
         raise PerdureError("Its code has never run: start it anew with `perdure runs rerun`.")
     if point.unknown and not request.force:

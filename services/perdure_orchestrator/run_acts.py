@@ -1,18 +1,12 @@
 """Acts of operators on single runs, each recorded on ADMIN once Temporal has stored it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import (
-    PauseWorkflowExecutionRequest,
-    RequestCancelWorkflowExecutionRequest,
-    TerminateWorkflowExecutionRequest,
-    UnpauseWorkflowExecutionRequest,
-)
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from perdure.bus import Bus, RawMessage
 from perdure.bus.views.recorded_acts import recorded_act
@@ -22,10 +16,13 @@ from perdure.connections.executions import ExecutionDescription, describe_execut
 from perdure.contracts import RunActed
 from perdure.contracts.run_acts import RunAct, RunActReply, RunActRequest
 from perdure.errors import PerdureError
-from perdure_orchestrator.act_marks import act_mark, has_mark
+from perdure_orchestrator.act_marks import has_mark
+from perdure_orchestrator.change_execution import change_execution
+from perdure_orchestrator.continued_runs import continues
 from perdure_orchestrator.rerun import rerun_start
-from perdure_orchestrator.retry import retry, was_retried
+from perdure_orchestrator.retry import history_of, retry, was_retried
 from perdure_orchestrator.retry_turns import RetryTurns
+from perdure_orchestrator.run_client import is_no_run, never_began
 
 __all__ = ["RunActor"]
 
@@ -39,10 +36,13 @@ _PAST: Final[dict[RunAct, Past]] = {
     "retry": "retried",
     "rerun": "rerun",
 }
-_CANNOT_PAUSE: Final = (
-    "This Temporal server pauses no runs: set `frontend.WorkflowPauseEnabled: true` in its dynamic configuration, or "
-    "pause the whole suite with `perdure pause`."
-)
+_LOOKS: Final = 4  # at a run that is continued as new again and again while it is acted on
+_CHANGED: Final[dict[RunAct, str]] = {
+    "cancel": "Its cancellation is requested.",
+    "terminate": "It is ended, and has undone nothing.",
+    "pause": "It takes no task until `perdure runs resume`; a step that runs now ends.",
+    "resume": "It goes on.",
+}
 
 
 class RunActor:
@@ -64,14 +64,6 @@ class RunActor:
         self._ledger = ledger
         self._settings = settings
         self._turns = turns
-        self._acts: dict[RunAct, Callable[[RunActRequest, ExecutionDescription], Awaitable[RunActReply]]] = {
-            "cancel": self._cancel,
-            "terminate": self._terminate,
-            "pause": self._pause,
-            "resume": self._resume,
-            "retry": self._retry,
-            "rerun": self._rerun,
-        }
 
     async def answer(self, request: RawMessage) -> bytes:
         """Answer a ``RunActRequest`` with a ``RunActReply``, both in JSON."""
@@ -93,18 +85,33 @@ class RunActor:
         known = await recorded_act(self._bus, request.id, _PAST[request.act], request.workflow_id)
         if known is not None:
             return _reply(request, "already", "This act has done it before.", became=known.became)
+        for _ in range(_LOOKS - 1):
+            try:
+                return await self._act_on_newest(request)
+            except RPCError as error:
+                if not is_no_run(error) or never_began(error):
+                    raise
+        return await self._act_on_newest(request)
+
+    async def _act_on_newest(self, request: RunActRequest) -> RunActReply:
+        """Act on the newest execution of a workflow id, if it is the one that the operator saw, or continues it.
+
+        Raises:
+            RPCError: It has been closed in this moment; or Temporal does not answer.
+        """
         try:
             execution = await describe_execution(self._client, request.workflow_id)
-            if request.act == "retry" and await was_retried(self._client, self._bus, request, execution):
+            events = await history_of(self._client, execution) if request.act == "retry" else ()
+            if await was_retried(self._client, self._bus, request, execution, events):
                 reply = _reply(request, "done", "This act has tried it again.", became=execution.run_id)
             elif (later := await self._is_another(request, execution)) is not None:
                 return later
             else:
-                reply = await self._acts[request.act](request, execution)
+                reply = await self._do(request, execution, events)
                 if reply.outcome != "done" and await has_mark(self._client, request, execution):
                     reply = _reply(request, "done", "This act has done it.")
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
+            if not never_began(error):
                 raise
             return _reply(request, "unknown_run", f"Temporal does not know the run {request.workflow_id} any more.")
         except PerdureError as error:
@@ -115,87 +122,43 @@ class RunActor:
 
     async def _is_another(self, request: RunActRequest, newest: ExecutionDescription) -> RunActReply | None:
         """Refuse if the operator saw another run of this workflow id, unless this one continues it."""
-        if request.run_id in {None, newest.run_id}:
-            return None
-        seen = await describe_execution(self._client, request.workflow_id, request.run_id)
-        if seen.status == "CONTINUED_AS_NEW" and seen.raw.first_run_id == newest.raw.first_run_id:
+        if request.run_id in {None, newest.run_id} or await continues(self._client, newest, str(request.run_id)):
             return None
         detail = f"It was run again since, and is {newest.status.lower()} now."
         if request.act in {"retry", "rerun"}:
             return _reply(request, "already", detail)
         return _reply(request, "refused", f"{detail} Name the run again if you mean that one.")
 
-    async def _cancel(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
-        if not execution.is_open:
-            return _ended(request, execution)
-        await self._client.workflow_service.request_cancel_workflow_execution(
-            RequestCancelWorkflowExecutionRequest(
-                namespace=self._client.namespace,
-                workflow_execution=_of(execution),
-                identity=act_mark(request),
-                request_id=request.id,
-                first_execution_run_id=execution.raw.first_run_id,
-                reason=request.reason,
-            ),
-            retry=True,
-        )
-        return _reply(request, "done", "Its cancellation is requested.")
+    async def _do(
+        self, request: RunActRequest, execution: ExecutionDescription, events: Sequence[HistoryEvent]
+    ) -> RunActReply:
+        match request.act:
+            case "retry":
+                return await self._retry(request, execution, events)
+            case "rerun":
+                return await self._rerun(request, execution)
+            case _:
+                return await self._change(request, execution)
 
-    async def _terminate(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+    async def _change(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+        """Cancel, terminate, pause or resume."""
+        status = execution.status.lower().replace("_", " ")
+        if request.act == "resume" and execution.status != "PAUSED":
+            return _reply(request, "already", f"It is not paused but {status}.")
         if not execution.is_open:
-            return _ended(request, execution)
-        await self._client.workflow_service.terminate_workflow_execution(
-            TerminateWorkflowExecutionRequest(
-                namespace=self._client.namespace,
-                workflow_execution=_of(execution),
-                identity=act_mark(request),
-                first_execution_run_id=execution.raw.first_run_id,
-                reason=request.reason,
-            ),
-            retry=True,
-        )
-        return _reply(request, "done", "It is ended, and has undone nothing.")
-
-    async def _pause(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
-        if not execution.is_open:
-            return _ended(request, execution)
-        if execution.status == "PAUSED":
+            return _reply(request, "refused", f"It has ended before: {status}.")
+        if request.act == "pause" and execution.status == "PAUSED":
             return _reply(request, "already", "It is paused already.")
-        wanted = PauseWorkflowExecutionRequest(
-            namespace=self._client.namespace,
-            workflow_id=execution.workflow_id,
-            run_id=execution.run_id,
-            identity=act_mark(request),
-            reason=request.reason,
-            request_id=request.id,
-        )
-        try:
-            await self._client.workflow_service.pause_workflow_execution(wanted, retry=True)
-        except RPCError as error:
-            if error.status is RPCStatusCode.UNIMPLEMENTED:
-                raise PerdureError(_CANNOT_PAUSE) from error
-            raise
-        return _reply(request, "done", "It takes no task until `perdure runs resume`; a step that runs now ends.")
+        await change_execution(self._client, request, execution)
+        return _reply(request, "done", _CHANGED[request.act])
 
-    async def _resume(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
-        if execution.status != "PAUSED":
-            return _reply(request, "already", f"It is not paused but {execution.status.lower()}.")
-        wanted = UnpauseWorkflowExecutionRequest(
-            namespace=self._client.namespace,
-            workflow_id=execution.workflow_id,
-            run_id=execution.run_id,
-            identity=act_mark(request),
-            reason=request.reason,
-            request_id=request.id,
-        )
-        await self._client.workflow_service.unpause_workflow_execution(wanted, retry=True)
-        return _reply(request, "done", "It goes on.")
-
-    async def _retry(self, request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
+    async def _retry(
+        self, request: RunActRequest, execution: ExecutionDescription, events: Sequence[HistoryEvent]
+    ) -> RunActReply:
         if execution.is_open or execution.status == "COMPLETED":
             state = "is open" if execution.is_open else "has completed"
             return _reply(request, "refused", f"It {state}: only a run that has failed is tried again.")
-        run_id, step = await retry(self._client, self._bus, request, execution)
+        run_id, step = await retry(self._client, self._bus, request, execution, events)
         where = f"at its step {step}" if step else "at its last task"
         return _reply(request, "done", f"It goes on {where}, as the run {run_id}.", became=run_id)
 
@@ -207,10 +170,6 @@ class RunActor:
         return reply.model_copy(update={"start": start})
 
 
-def _of(execution: ExecutionDescription) -> WorkflowExecution:
-    return WorkflowExecution(workflow_id=execution.workflow_id)
-
-
 def _reply(
     request: RunActRequest,
     outcome: Literal["done", "already", "refused", "unknown_run"],
@@ -219,10 +178,6 @@ def _reply(
     became: str | None = None,
 ) -> RunActReply:
     return RunActReply(workflow_id=request.workflow_id, outcome=outcome, detail=detail, became=became)
-
-
-def _ended(request: RunActRequest, execution: ExecutionDescription) -> RunActReply:
-    return _reply(request, "refused", f"It has ended before: {execution.status.lower().replace('_', ' ')}.")
 
 
 def _record(request: RunActRequest, run_id: str, became: str | None) -> RunActed:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from perdure.bus import decode
-from perdure.contracts import EventVerdict
+from perdure.contracts import EventVerdict, RunActed
 from tests.support.command_line import perdure_of, published_run
 from tests.support.suite import World, shared_world
 
@@ -28,7 +28,7 @@ async def test_a_held_start_is_cancelled_by_the_id_of_its_run_or_of_its_event(li
 
     shown = await command(live, "runs", "show", run["by-run"])
     by_run = await command(live, "runs", "cancel", run["by-run"])
-    by_event = await command(live, "runs", "cancel", "by-event", "--json")
+    by_event = await command(live, "runs", "cancel", "by-event", "--reason", "left us", "--json")
     again = await command(live, "runs", "cancel", "by-event")
     unknown = await command(live, "runs", "cancel", "Patient~nothing")
     assert (await command(live, "runs", "cancel", run["open"], "--wait"))[0] == 0
@@ -47,6 +47,13 @@ async def test_a_held_start_is_cancelled_by_the_id_of_its_run_or_of_its_event(li
     assert (unknown[0], "Nothing has the id" in unknown[1]) == (4, True)
     assert result[0] == 0
     assert set(await live.facts()) == {run["open"], run["last"]}
+    recorded = [decode(it.raw) async for it in live.bus.read("admin.run.*")]
+    assert [(it.act, it.workflow_id, it.reason) for it in recorded if isinstance(it, RunActed)] == [
+        ("cancelled", run["by-run"], ""),
+        ("cancelled", run["by-event"], "left us"),
+        ("cancelled", run["open"], ""),
+        ("signalled", run["last"], ""),
+    ]
 
 
 async def held(live: World, count: int) -> None:

@@ -7,99 +7,31 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from temporalio import workflow
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from perdure.bus import MemoryBus, MemoryKeyValue, decode
+from perdure.bus import MemoryBus, MemoryKeyValue
 from perdure.bus.views.start_ledger import StartLedger
-from perdure.config.settings import TemporalSettings
 from perdure.connections.executions import describe_execution
-from perdure.contracts import EventReference, RunActed, RunOptions, SearchAttribute, StartWorkflow, to_token
-from perdure.contracts.run_acts import RunAct, RunActReply, RunActRequest
+from perdure.contracts import EventReference, RunActed, RunOptions, SearchAttribute, StartWorkflow
+from perdure.contracts.run_acts import RunAct, RunActRequest
 from perdure.values.search_attribute import OWN_ATTRIBUTES
 from perdure_orchestrator.retry_turns import RetryTurns
 from perdure_orchestrator.run_acts import RunActor
 from perdure_orchestrator.run_attributes import RunAttributes
 from perdure_orchestrator.run_client import RunClient
-from tests.support.binaries import binary
-from tests.support.fuse import Fuse, Fused, Killed
-from tests.support.pausing import ALLOWS_PAUSES
+from tests.support.acts import SETTINGS, Breaks, Waits, act, acting_client, begin, recorded, run_again
+from tests.support.fuse import Fuse, Killed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TURNS = MemoryKeyValue()
-SETTINGS = TemporalSettings(task_queue="acts")
 PAST = {"cancel": "cancelled", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retried"}
-
-
-@workflow.defn
-class Waits:
-    @workflow.run
-    async def run(self, _: int) -> None:
-        await workflow.wait_condition(lambda: False)
-
-
-@workflow.defn
-class Breaks:
-    @workflow.run
-    async def run(self, _: int) -> None:
-        raise ApplicationError("the key is revoked", non_retryable=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def client() -> AsyncIterator[Client]:
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary("temporal"),
-        data_converter=pydantic_data_converter,
-        dev_server_extra_args=list(ALLOWS_PAUSES),
-        dev_server_log_level="error",
-    ) as environment:
-        runner = UnsandboxedWorkflowRunner()
-        workflows = [Waits, Breaks]
-        async with Worker(environment.client, task_queue="acts", workflows=workflows, workflow_runner=runner):
-            yield environment.client
-
-
-async def begin(client: Client, kind: type) -> str:
-    """Begin a run that no route started; returns its id once its code has run, or it has ended."""
-    run = await client.start_workflow(kind.__name__, 1, id=f"{kind.__name__}~{uuid4()}", task_queue="acts")
-    if kind is Breaks:
-        with suppress(WorkflowFailureError):
-            await run.result()
-    else:
-        async with asyncio.timeout(30):
-            while (await run.describe()).history_length < 4:
-                await asyncio.sleep(0.02)
-    return run.id
-
-
-async def act(  # noqa: PLR0913 (the parts of an act)
-    client: Client,
-    bus: MemoryBus,
-    run: str,
-    what: RunAct,
-    *,
-    fuse: Fuse | None = None,
-    seen: str | None = None,
-    id_: str = "mine",
-) -> RunActReply:
-    ledger = StartLedger(MemoryKeyValue())
-    turns = RetryTurns(TURNS)
-    actor = RunActor(client, bus, ledger, SETTINGS, turns)
-    if fuse is not None:
-        actor = RunActor(Fused(client, fuse), Fused(bus, fuse), ledger, SETTINGS, turns)  # type: ignore[arg-type]
-    return await actor.act(RunActRequest(id=id_, act=what, workflow_id=run, run_id=seen, reason="why", by="ann"))
-
-
-async def recorded(bus: MemoryBus, run: str) -> list[str]:
-    found = [decode(it.raw) async for it in bus.read(f"admin.run.{to_token(run)}")]
-    return [it.act for it in found if isinstance(it, RunActed)]
+    async with acting_client() as client:
+        yield client
 
 
 async def settled(client: Client, run: str, what: RunAct) -> None:
@@ -163,15 +95,7 @@ async def test_retries_at_once_of_one_act_and_of_two_operators_reset_the_run_onc
 async def test_who_saw_a_run_that_was_run_again_since_is_told_that_nothing_was_done(client: Client) -> None:
     run = await begin(client, Waits)
     seen = await describe_execution(client, run)
-    await client.get_workflow_handle(run).terminate()
-    await client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=run, run_id=seen.run_id),
-            workflow_task_finish_event_id=4,
-            request_id="another",
-        )
-    )
+    await run_again(client, run)
     replies = {it: await act(client, MemoryBus(), run, it, seen=seen.run_id) for it in ("cancel", "terminate", "pause")}
 
     assert {it.outcome for it in replies.values()} == {"refused"}
@@ -218,7 +142,7 @@ async def test_a_run_that_begins_anew_has_the_search_attributes_of_before(client
     ledger = StartLedger(MemoryKeyValue())
     await ledger.claim(start)
     request = RunActRequest(id="mine", act="rerun", workflow_id=start.workflow_id, by="ann")
-    reply = await RunActor(client, MemoryBus(), ledger, SETTINGS, RetryTurns(TURNS)).act(request)
+    reply = await RunActor(client, MemoryBus(), ledger, SETTINGS, RetryTurns(MemoryKeyValue(), "here")).act(request)
 
     assert reply.start is not None
     assert attributes.of(reply.start) == attributes.of(start)

@@ -17,13 +17,19 @@ _LONGEST_TEXT: Final = 2_000  # characters; a proxy may answer with a whole page
 
 _WRONG: Final = "The request itself is wrong: check the agent's model settings, its tools and its output schema."
 _SHORTER: Final = "Give the model less to read and fewer tools, or use one with a larger context window."
+_GOES_ON: Final = "; then `perdure runs retry` lets the run go on here."
+_NEW_KEY: Final = f"Fix llm.providers in perdure.yaml, or the key it names{_GOES_ON}"
 _REWORD: Final = "The provider refuses to answer this; another wording may help."
 
 # (error, type of the Temporal error, advice); the first that fits counts. None of these is retried.
 _PERMANENT: Final[tuple[tuple[type[Exception], str, str], ...]] = (
-    (ai.ModelAuthenticationError, "ModelKeyRefused", "Fix llm.providers in perdure.yaml, or the key it names."),
+    (
+        ai.ModelAuthenticationError,
+        "ModelKeyRefused",
+        _NEW_KEY,
+    ),
     (ai.ModelNotFoundError, "UnknownModel", "Fix the model's name, or the provider's base_url."),
-    (ai.ModelQuotaExceededError, "ModelQuotaExceeded", "Top up the account; then start the run again."),
+    (ai.ModelQuotaExceededError, "ModelQuotaExceeded", f"Top up the account{_GOES_ON}"),
     (ai.ModelContextWindowExceededError, CONTEXT_TOO_LONG, _SHORTER),
     (ai.ContentFilterError, "ContentFiltered", _REWORD),
     (ai.ModelRequestRejectedError, "ModelRefused", _WRONG),

@@ -63,10 +63,12 @@ class Responder:
     Attributes:
         subject: The subject or pattern of the requests.
         respond: Called with each request; returns the body of the reply.
+        concurrency: How many requests are answered at the same time; the others wait in this process.
     """
 
     subject: str
     respond: Callable[[RawMessage], Awaitable[bytes]]
+    concurrency: int = 1
 
 
 @dataclass(frozen=True, slots=True)

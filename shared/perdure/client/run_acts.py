@@ -1,10 +1,11 @@
 """Acts on runs over the bus: what the orchestrator and ingest are asked for, and what becomes of it."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from secrets import token_hex
 from typing import Final, Protocol
 
@@ -12,7 +13,9 @@ from pydantic import JsonValue
 
 from perdure.bus import Bus, RawMessage
 from perdure.bus.envelope import MESSAGE_ID
+from perdure.bus.views.found_runs import Requests
 from perdure.bus.views.recorded_acts import recorded_act
+from perdure.client.patience import PatientRequests
 from perdure.contracts import RunActed, to_token
 from perdure.contracts.run_acts import (
     ACT_ON_RUN,
@@ -23,21 +26,14 @@ from perdure.contracts.run_acts import (
     StartAgainReply,
     StartAgainRequest,
 )
-from perdure.errors import Unavailable
 
 __all__ = ["ActBus", "RunActs", "Target", "new_act_id"]
 
-_AT_ONCE: Final = 8  # requests
-_TRIES: Final = 5
-_PAUSE: Final = 1.0  # seconds between two tries
+_AT_ONCE: Final = 16  # requests
 
 
-class ActBus(Bus, Protocol):
+class ActBus(Bus, Requests, Protocol):
     """A bus over which requests can be sent."""
-
-    async def request(self, subject: str, body: bytes) -> bytes:
-        """Send a request, and return the body of its reply."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +63,14 @@ class RunActs:
         id: Id of the act.
         by: Who acts.
         reason: Why.
+        report: Called with the subject of a request while nobody answers it.
     """
 
     bus: ActBus
     id: str
     by: str
     reason: str = ""
+    report: Callable[[str], None] = lambda _: None
 
     async def each(
         self, targets: Sequence[Target], do: Callable[[Target], Awaitable[RunActReply]]
@@ -80,11 +78,20 @@ class RunActs:
         """Yield what came of each, in order; some are done at once.
 
         Raises:
-            Unavailable: A service does not answer, in spite of several tries. Do it again with the same id.
+            Unavailable: A service has not answered for a minute. Do it again with the same id.
         """
-        for start in range(0, len(targets), _AT_ONCE):
-            for reply in await asyncio.gather(*map(do, targets[start : start + _AT_ONCE])):
-                yield reply
+        under_way = deque[asyncio.Future[RunActReply]]()
+        left = iter(targets)
+        try:
+            while True:
+                under_way.extend(map(asyncio.ensure_future, map(do, islice(left, _AT_ONCE - len(under_way)))))
+                if not under_way:
+                    return
+                yield await under_way.popleft()
+        finally:
+            for future in under_way:
+                future.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def act(
         self,
@@ -116,7 +123,7 @@ class RunActs:
         return reply.model_copy(update={"outcome": taken.outcome, "detail": detail, "start": None})
 
     async def signal(self, target: Target, name: str, body: bytes) -> RunActReply:
-        """Send a signal to one run, as anybody may who is granted it; raises as ``each`` does."""
+        """Send a signal to one run, which has it once however often the act is repeated; raises as ``each`` does."""
         if await recorded_act(self.bus, self.id, "signalled", target.workflow_id) is not None:
             detail = "This act has done it before."
             return RunActReply(workflow_id=target.workflow_id, outcome="already", detail=detail)
@@ -127,14 +134,14 @@ class RunActs:
         return RunActReply(workflow_id=target.workflow_id, outcome="done", detail=f"Sent {name} (SIGNALS {sequence}).")
 
     async def record(self, act: str, target: Target, **more: str | None) -> None:
-        """Record on ADMIN what was done to a run; see ``RunActed``."""
+        """Record on ADMIN what was done to one run by another service than the orchestrator, which records its own.
+
+        Raises:
+            Unavailable: NATS does not answer.
+        """
         record = {"act": act, "id": self.id, "reason": self.reason, "by": self.by, "at": datetime.now(UTC), **more}
         about = {"workflow_id": target.workflow_id, "run_id": target.run_id}
         await self.bus.publish(RunActed.model_validate({**record, **about}))
 
     async def _ask(self, subject: str, body: bytes) -> bytes:
-        for _ in range(_TRIES - 1):
-            with suppress(Unavailable):
-                return await self.bus.request(subject, body)
-            await asyncio.sleep(_PAUSE)
-        return await self.bus.request(subject, body)
+        return await PatientRequests(self.bus, self.report).request(subject, body)

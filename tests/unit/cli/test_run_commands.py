@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner, Result
 
-from perdure.bus import MemoryBus
+from perdure.bus import MemoryBus, StoredMessage
 from perdure.cli.app import app
-from perdure.contracts import Progress, ProgressKind
+from perdure.contracts import Progress, ProgressKind, RunActed
 from perdure.contracts.audit import AuditRecord, AuditRecordsFound, AuditRecordsQuery
 from perdure.contracts.audit_proofs import AUDIT_PROOFS
 from perdure.contracts.run_acts import ACT_ON_RUN, ActOutcome, RunActReply, RunActRequest
@@ -18,7 +18,7 @@ from perdure.errors import Unavailable
 from tests.support.cli_bus import use_bus
 
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
-MODULES = ("runs.list", "runs.show", "runs.watch", "runs.result", "runs.acts", "runs.acting", "runs.signal", "audit")
+MODULES = ("runs.list", "runs.show", "runs.watch", "runs.result", "runs.acts", "runs.acting", "audit")
 
 
 class Bus(MemoryBus):
@@ -154,13 +154,23 @@ def test_an_act_names_one_run_or_a_condition(bus: Bus) -> None:
 def test_a_signal_to_an_unknown_run_is_sent_only_if_it_shall_come_early(bus: Bus) -> None:
     publish(bus, progress(1, "started"))
 
-    unknown = perdure("runs", "signal", "Order-9", "paid")
-    known, early = perdure("runs", "signal", "Order-1", "paid"), perdure("runs", "signal", "Order-9", "paid", "--early")
+    sent = ("paid", "--reason", "by cheque")
+    unknown = perdure("runs", "signal", "Order-9", *sent)
+    known, early = (perdure("runs", "signal", run, *sent, "--early") for run in ("Order-1", "Order-9"))
 
     assert (unknown.exit_code, unknown.stdout) == (4, "")
     assert "with --early it is sent to Order-9" in unknown.stderr
     assert (known.exit_code, early.exit_code) == (0, 0)
-    assert "Sent paid to Order-9" in early.stdout
+    assert "Order-9: done. Sent paid (SIGNALS 2)" in early.stdout
+    records = [stored.raw.body for stored in asyncio.run(admin_of(bus))]
+    assert [(it.workflow_id, it.run_id, it.signal, it.reason) for it in map(RunActed.model_validate_json, records)] == [
+        ("Order-1", "r1", "paid", "by cheque"),
+        ("Order-9", None, "paid", "by cheque"),
+    ]
+
+
+async def admin_of(bus: Bus) -> list[StoredMessage]:
+    return [stored async for stored in bus.read("admin.run.*")]
 
 
 @pytest.mark.usefixtures("bus")

@@ -151,7 +151,7 @@ def _add_responder(broker: NatsBroker, service: str, responder: Responder) -> No
     async def on_request(message: StreamMessage[Msg]) -> bytes:
         return await responder.respond(received_message(message.raw_message))
 
-    broker.subscriber(responder.subject, queue=service)(on_request)
+    broker.subscriber(responder.subject, queue=service, max_workers=responder.concurrency)(on_request)
 
 
 async def _no_decoding(message: StreamMessage[Any]) -> StreamMessage[Any]:

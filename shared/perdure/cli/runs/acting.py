@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections import Counter
@@ -17,7 +18,7 @@ from perdure.cli.completion import complete_run
 from perdure.cli.exit_codes import NO, NOT_FOUND
 from perdure.cli.output import console
 from perdure.errors import NotFound, PerdureError, Unavailable, WrongArgument
-from perdure.runtime.stderr import print_error
+from perdure.runtime.stderr import print_error, show_progress
 from perdure.values.printable import one_line
 from perdure.values.short_code import run_word
 
@@ -50,7 +51,7 @@ ActId = Annotated[
 ]
 
 Act: TypeAlias = "Callable[[RunActs, Target], Awaitable[RunActReply]]"
-NotBegun: TypeAlias = "Callable[[NatsBus, str, NotFound | RunNotBegun], Awaitable[RunActReply]]"
+NotBegun: TypeAlias = "Callable[[RunActs, str, NotFound | RunNotBegun], Awaitable[RunActReply]]"
 
 _SHOWN: Final = 5
 
@@ -101,33 +102,70 @@ async def _act(verb: str, choice: ActChoice, do: Act, not_begun: NotBegun | None
     from perdure.client.run_acts import RunActs, new_act_id
     from perdure.local.approver import login_name
 
-    outcomes = Counter[str]()
     async with open_bus() as bus:
+        acts = RunActs(bus, choice.act or new_act_id(), login_name(), choice.reason, _waiting_note())
         try:
             targets = await _targets(bus, choice)
         except (NotFound, RunNotBegun) as error:
             if not_begun is None or choice.run is None or choice.dry_run:
                 raise
-            reply = await not_begun(bus, choice.run, error)
+            reply = await not_begun(acts, choice.run, error)
             _print(reply.workflow_id, reply.outcome, reply.detail, as_json=choice.as_json)
-            return outcomes
+            return Counter({reply.outcome: 1})
         if choice.dry_run:
             for target in targets:
                 _print(target.workflow_id, "would be meant", "", as_json=choice.as_json)
-            return outcomes
+            return Counter()
         if choice.where is not None and not choice.yes:
             _confirm(verb, targets, may_ask=not choice.as_json)
-        acts = RunActs(bus, choice.act or new_act_id(), login_name(), choice.reason)
-        try:
-            async for reply in acts.each(targets, partial(do, acts)):
-                outcomes[reply.outcome] += 1
-                _print(reply.workflow_id, reply.outcome, reply.detail, became=reply.became, as_json=choice.as_json)
-        except Unavailable as error:
-            raise Unavailable(f"{error} The same command with --act {acts.id} goes on where it ended.") from error
+        outcomes = await _act_on_each(acts, targets, do, as_json=choice.as_json)
         if choice.where is not None and not choice.as_json:
             counts = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in outcomes.items())
             console.print(f"Act {acts.id}: {counts or 'no run is meant'}.", markup=False)
     return outcomes
+
+
+async def _act_on_each(acts: RunActs, targets: list[Target], do: Act, *, as_json: bool) -> Counter[str]:
+    """Print what comes of each run, and how far it is.
+
+    Raises:
+        Unavailable: A service does not answer; the sentence says what is done, and how to go on.
+    """
+    outcomes = Counter[str]()
+
+    def done() -> str:
+        return f"{outcomes.total():,} of {len(targets):,} runs"
+
+    def rest() -> str:
+        return f"{done()} are answered. The same command with --act {acts.id} does the rest, and nothing twice."
+
+    try:
+        async for reply in acts.each(targets, partial(do, acts)):
+            outcomes[reply.outcome] += 1
+            show_progress("")
+            _print(reply.workflow_id, reply.outcome, reply.detail, became=reply.became, as_json=as_json)
+            if outcomes.total() < len(targets):
+                show_progress(done())
+    except Unavailable as error:
+        raise Unavailable(f"{error} {rest()}") from error
+    except asyncio.CancelledError:
+        show_progress("")
+        print_error(f"Interrupted: {rest()}")
+        raise
+    return outcomes
+
+
+def _waiting_note() -> Callable[[str], None]:
+    """Return what prints, once for each subject, that nobody answers on it and what the command waits for."""
+    noted = set[str]()
+
+    def note(subject: str) -> None:
+        if subject not in noted:
+            noted.add(subject)
+            show_progress("")
+            print_error(f"Nobody answers on {subject}: waiting up to a minute for the service to come back.")
+
+    return note
 
 
 async def _targets(bus: NatsBus, choice: ActChoice) -> list[Target]:

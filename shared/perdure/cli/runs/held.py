@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from perdure.errors import NotFound, PerdureError, Unavailable
 
 if TYPE_CHECKING:
-    from perdure.bus import NatsBus
     from perdure.bus.views.run_lookup import RunNotBegun
+    from perdure.client.run_acts import RunActs
     from perdure.contracts.run_acts import RunActReply
 
 __all__ = ["cancel_held"]
 
 
-async def cancel_held(bus: NatsBus, text: str, error: NotFound | RunNotBegun) -> RunActReply:
+async def cancel_held(acts: RunActs, text: str, error: NotFound | RunNotBegun) -> RunActReply:
     """Cancel the start that flow control holds; raises the error if it holds none.
 
     Args:
-        bus: Reaches ingest.
+        acts: The act; a cancelled start is recorded as a cancelled run.
         text: What the user calls the run.
         error: Why no run was found.
 
@@ -28,6 +28,7 @@ async def cancel_held(bus: NatsBus, text: str, error: NotFound | RunNotBegun) ->
         PerdureError: It waits in a batch.
     """
     from perdure.bus.views.run_lookup import RunNotBegun, ambiguous
+    from perdure.client.run_acts import Target
     from perdure.contracts.held_starts import CANCEL_START, CancelStart, HeldStartReply
     from perdure.contracts.run_acts import RunActReply
 
@@ -36,10 +37,11 @@ async def cancel_held(bus: NatsBus, text: str, error: NotFound | RunNotBegun) ->
     if len(held) > 1:
         raise ambiguous(f"Of the event {text} wait the starts of", "runs", held)
     run = held[0] if held else planned or text
-    answered = await bus.request(CANCEL_START, CancelStart(workflow_id=run).model_dump_json().encode())
+    answered = await acts.bus.request(CANCEL_START, CancelStart(workflow_id=run).model_dump_json().encode())
     reply = HeldStartReply.model_validate_json(answered)
     match reply.fate:
         case "cancelled":
+            await acts.record("cancelled", Target(run))
             detail = f"Route {reply.route} held its start: no run comes of the event {reply.event_id} there."
             return RunActReply(workflow_id=run, outcome="done", detail=detail)
         case "releasing":

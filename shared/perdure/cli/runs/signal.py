@@ -1,4 +1,4 @@
-"""``perdure runs signal``: sends a signal over the bus, to one run or to many."""
+"""``perdure runs signal``: sends a signal over the bus, to one run or to many, recorded as any act on runs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from perdure.cli.client import Json, open_bus, run_command
+from perdure.cli.client import Json
 from perdure.cli.completion import complete_run
 from perdure.cli.json_argument import parse_json, read_text
-from perdure.cli.output import console
 from perdure.cli.runs.acting import ActChoice, ActId, DryRun, ManyRuns, Reason, Yes, act_on_runs
 from perdure.errors import NotFound
 from perdure.values.reserved import is_reserved, reserved_text
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
+    from perdure.bus.views.run_lookup import RunNotBegun
+    from perdure.client.run_acts import RunActs, Target
+    from perdure.contracts.run_acts import RunActReply
 
 __all__ = ["register"]
 
@@ -50,16 +51,12 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Send a signal to runs; each receives it once."""
         run, name, body = _read(words, is_many=where is not None)
-        if run is None:
-            choice = ActChoice(None, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json)
-            act_on_runs("signal", choice, lambda acts, target: acts.signal(target, name, body))
-            return
-        workflow_id, sequence = run_command(_send(run, name, body, early=early, act=act, reason=reason))
-        if as_json:
-            sent: JsonValue = {"workflow_id": workflow_id, "signal": name, "stream_sequence": sequence}
-            console.out(json.dumps(sent), highlight=False)
-        else:
-            console.print(f"Sent {name} to {workflow_id} (SIGNALS {sequence}).", markup=False)
+        choice = ActChoice(run, where, reason, act, dry_run=dry_run, yes=yes, as_json=as_json)
+
+        async def not_begun(acts: RunActs, text: str, error: NotFound | RunNotBegun) -> RunActReply:
+            return await acts.signal(_planned(text, error, early=early), name, body)
+
+        act_on_runs("signal", choice, lambda acts, target: acts.signal(target, name, body), not_begun=not_begun)
 
 
 def _read(words: list[str], *, is_many: bool) -> tuple[str | None, str, bytes]:
@@ -73,29 +70,21 @@ def _read(words: list[str], *, is_many: bool) -> tuple[str | None, str, bytes]:
     return None if is_many else words[0], rest[0], body
 
 
-async def _send(  # noqa: PLR0913 (each is a flag)
-    run: str, name: str, body: bytes, *, early: bool, act: str | None, reason: str
-) -> tuple[str, int]:
-    from perdure.bus import RawMessage
-    from perdure.bus.views.run_lookup import RunNotBegun, find_run
-    from perdure.client.run_acts import RunActs, Target, new_act_id
-    from perdure.contracts import to_token
-    from perdure.local.approver import login_name
+def _planned(text: str, error: NotFound | RunNotBegun, *, early: bool) -> Target:
+    """Return the run that has not begun; a dead letter follows if it does not begin in time.
 
-    async with open_bus() as bus:
-        try:
-            workflow_id = await find_run(bus, run)
-        except (NotFound, RunNotBegun) as error:
-            planned = error.run if isinstance(error, RunNotBegun) else run
-            if planned is None:
-                raise
-            if not early:
-                raise type(error)(
-                    f"{error} A signal may come before its run: with --early it is sent to {planned}, and waits there."
-                ) from error
-            workflow_id = planned  # a dead letter follows if no run begins in time
-        subject = f"signals.{to_token(workflow_id)}.{to_token(name)}"
-        sequence = await bus.publish_raw(RawMessage(subject, body, {}))
-        acts = RunActs(bus, act or new_act_id(), login_name(), reason)
-        await acts.record("signalled", Target(workflow_id), signal=name)
-        return workflow_id, sequence
+    Raises:
+        NotFound: No run is known, and the signal shall not come early.
+        RunNotBegun: As before, or it is not known which run begins.
+    """
+    from perdure.bus.views.run_lookup import RunNotBegun
+    from perdure.client.run_acts import Target
+
+    planned = error.run if isinstance(error, RunNotBegun) else text
+    if planned is None:
+        raise error
+    if not early:
+        raise type(error)(
+            f"{error} A signal may come before its run: with --early it is sent to {planned}, and waits there."
+        ) from error
+    return Target(planned)
