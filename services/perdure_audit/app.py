@@ -9,8 +9,8 @@ from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.topology import STREAMS
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
 from perdure.contracts.audit_proofs import AUDIT_PROOFS
-from perdure.ledger import Verifier
 from perdure.contracts.erasures import ERASE_RECORDS, FIND_ERASABLE
+from perdure.ledger import Verifier
 from perdure_audit.advisories import Advisories
 from perdure_audit.erasable import ErasableRecords
 from perdure_audit.erasing import RecordEraser

@@ -87,7 +87,7 @@ async def test_a_record_that_begins_with_a_later_message_declares_nothing(bus: B
 async def test_what_another_process_recorded_before_it_was_erased_is_no_gap(bus: Bus, store: Store) -> None:
     await publish(bus, 7)
     messages = await stored(bus, 1, 2, 3, 4, 5, 6, 7)
-    app = create_app(store, bus, {"PROGRESS": 1})
+    app = create_app(store, bus, Verifier("perdure", bytes(32)), {"PROGRESS": 1})
     (progress,) = [it for it in app.subscriptions if it.stream == "PROGRESS"]
     await store.add([messages[0], messages[1], messages[3]])
     for sequence in (2, 3, 4, 5):

@@ -15,7 +15,8 @@ from perdure.client.erasing import settle
 from perdure.client.temporal_comparison import TemporalComparison, runs_without_leaves
 from perdure.config.settings import TemporalSettings
 from perdure.connections.temporal import open_client
-from perdure.record.database import Leaf, leaves_of
+from perdure.ledger import Leaf
+from perdure.record.database import leaves_of
 from tests.support.command_line import perdure_of
 from tests.support.suite import World, shared_world
 
