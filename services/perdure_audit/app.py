@@ -40,9 +40,11 @@ def create_app(store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxy
     async def find_records(request: RawMessage) -> bytes:
         query = AuditRecordsQuery.model_validate_json(request.body)
         filters = tuple(AuditRecordsQuery.model_fields)
-        records, more = await store.find(query)
-        found = AuditRecordsFound(total=await store.count(), records=records, more=more, filters=filters)
-        return found.model_dump_json().encode()
+        found, total = await store.find(query), await store.count()
+        reply = AuditRecordsFound(
+            total=total, records=found.records, more=found.end is not None, end=found.end, filters=filters
+        )
+        return reply.model_dump_json().encode()
 
     return App(
         "audit",

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from sqlalchemy import select, text
+from sqlalchemy import Dialect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from perdure.ledger import GrowingTree, edge_tiles, leaf_hash
 from perdure.ledger.hashes import root_of
 from perdure.ledger.tiles import FULL, WIDTH, TileKey, hashes_of
+from perdure_audit.inserts import Insert
 from perdure_audit.records import leaves, tiles
 
 __all__ = ["Leaves", "grown_tree", "lock", "size_of"]
@@ -22,7 +23,8 @@ class Leaves:
     It keeps the tree's last tiles between transactions, and reads them anew where another process has appended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect) -> None:
+        self._insert = Insert(leaves, ["leaf", "entry"], dialect)
         self._tree: GrowingTree | None = None
         self._last = b""  # hash of the last leaf: a database from a backup may have as many
 
@@ -38,7 +40,7 @@ class Leaves:
         changed = self._tree.append(hashes)
         self._last = hashes[-1]
         rows = [{"leaf": size + number, "entry": entry} for number, entry in enumerate(entries)]
-        await connection.execute(leaves.insert(), rows)
+        await self._insert(connection, rows)
         if full := [_row(key, tile) for key, tile in changed.items() if len(tile) == FULL]:
             await connection.execute(tiles.insert(), full)
         return size

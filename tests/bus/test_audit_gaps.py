@@ -50,7 +50,7 @@ async def faults(store: Store) -> list[Discrepancy]:
 
 
 async def gaps(store: Store) -> list[dict[str, int]]:
-    records, _ = await store.find(AuditRecordsQuery(subject="perdure.audit.gap"))
+    records = (await store.find(AuditRecordsQuery(subject="perdure.audit.gap"))).records
     return [json.loads(record.body) for record in records]
 
 

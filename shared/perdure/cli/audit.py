@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["newest_records", "register"]
 
 _POLL_EVERY: Final = 0.5  # seconds
+_MOST_REPLIES: Final = 50  # to one question: each searches 20,000 records at most
 
 _STATE_HELP: Final = "Only progress that reports this state, as failed or open."
 _EVENT_HELP: Final = "Only an event, its commands, progress and dead letters."
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         workflow: Annotated[str | None, typer.Option(help="Only about runs of this workflow.")] = None,
         run: Annotated[str | None, typer.Option(help="Only about this run.", autocompletion=complete_run)] = None,
+        request: Annotated[str | None, typer.Option(help="Only about this approval request.")] = None,
         state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_state)] = None,
         event: Annotated[str | None, typer.Option(help=_EVENT_HELP)] = None,
         key: Annotated[str | None, typer.Option(help="Only commands and progress with this flow.key.")] = None,
@@ -66,7 +68,9 @@ def register(app: typer.Typer) -> None:
         query = AuditRecordsQuery(
             subject=subject,
             stream=stream,
-            tokens=tuple(to_token(name) for name in (workflow, run) if name is not None),
+            tokens=() if workflow is None else (to_token(workflow),),
+            run=None if run is None else to_token(run),
+            request=None if request is None else to_token(request),
             kinds=kinds_of_state(state),
             event=event,
             key=key,
@@ -112,29 +116,37 @@ async def newest_records(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRe
         Unavailable: The service does not answer.
     """
     records: list[AuditRecord] = []
-    while True:
+    for _ in range(_MOST_REPLIES):
         found = await _find_records(bus, query)
         records = [*found.records, *records]
-        if not found.more or not found.records:
+        if not found.more or (end := _end(found, 0)) is None:
             return records
         left = query.limit - len(found.records)
-        query = query.model_copy(update={"before": found.records[0].position, "limit": left})
+        query = query.model_copy(update={"before": end, "limit": left})
+    stopped = "The search stopped before the oldest records: give --since and --until, or --run, --event or --request."
+    typer.echo(stopped, err=True)
+    return records
 
 
 async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> None:
+    from perdure.contracts.audit import AuditRecordsQuery
+
     async with open_bus() as bus:
-        while True:
-            records = await (newest_records if query.after is None else _records_after)(bus, query)
-            _print(records, as_json=as_json)
-            if not follow:
-                return
-            last = records[-1].position if records else query.after or 0
-            query = query.model_copy(update={"after": last})
-            await asyncio.sleep(_POLL_EVERY)
+        newest = (await _find_records(bus, AuditRecordsQuery(limit=1))).records if follow else ()
+        _print(records := await newest_records(bus, query), as_json=as_json)
+        printed = {record.position for record in records}
+        query = query.model_copy(update={"after": newest[0].position if newest else 0})
+        while follow:
+            found = await _find_records(bus, query)
+            _print((it for it in found.records if it.position not in printed), as_json=as_json)
+            query = query.model_copy(update={"after": _end(found, -1) or query.after})
+            if not found.more:
+                await asyncio.sleep(_POLL_EVERY)
 
 
-async def _records_after(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRecord]:
-    return list((await _find_records(bus, query)).records)
+def _end(found: AuditRecordsFound, last: int) -> int | None:
+    """Return the position from which the search goes on; by the last record where the service names none."""
+    return found.end or (found.records[last].position if found.records else None)
 
 
 def _print(records: Iterable[AuditRecord], *, as_json: bool) -> None:
