@@ -12,9 +12,11 @@ from perdure.ledger.tiles import FULL, WIDTH, TileKey, hashes_of
 from perdure_audit.inserts import Insert
 from perdure_audit.records import leaves, tiles
 
-__all__ = ["Leaves", "grown_tree", "lock", "size_of"]
+__all__ = ["Leaves", "grown_further", "grown_tree", "lock", "size_of"]
 
 _LOCK: Final = 7_346_521  # any number: who holds it on PostgreSQL appends
+
+_MOST_APPENDED: Final = 4 * WIDTH  # leaves: over more, the tiles cost less to read
 
 
 class Leaves:
@@ -60,6 +62,15 @@ async def grown_tree(connection: AsyncConnection, size: int) -> GrowingTree:
     """Return the tree over the first ``size`` leaves, with its last tiles, which are made from what lies below them."""
     edge = [await _last_tile(connection, key, width) for key, width in edge_tiles(size)]
     return GrowingTree(size, edge)
+
+
+async def grown_further(connection: AsyncConnection, tree: GrowingTree, size: int) -> GrowingTree:
+    """Return the tree over the first ``size`` leaves, from one over fewer of them."""
+    if size - tree.size > _MOST_APPENDED:
+        return await grown_tree(connection, size)
+    query = select(leaves.c.entry).where(leaves.c.leaf >= tree.size, leaves.c.leaf < size).order_by(leaves.c.leaf)
+    tree.append([leaf_hash(entry) for entry in (await connection.execute(query)).scalars()])
+    return tree
 
 
 async def _last_tile(connection: AsyncConnection, key: TileKey, width: int) -> bytes:

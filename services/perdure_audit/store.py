@@ -49,11 +49,12 @@ class Store:
 
     Attributes:
         engine: Connects to the database.
+        writer: Adds rows and their leaves.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self._writer = Writer(engine)
+        self.writer = Writer(engine)
         self._is_writable = True
 
     async def is_writable(self) -> bool:
@@ -69,7 +70,7 @@ class Store:
         """
         now = datetime.now(UTC)
         try:
-            await self._writer.add([row_of(message, now) for message in messages])
+            await self.writer.add([row_of(message, now) for message in messages])
         except (SQLAlchemyError, OSError, OverflowError) as error:  # some drivers do not wrap a refused connection
             reason = getattr(error, "orig", None) or error  # the driver's message, without the statement and its rows
             if _is_about_data(error):

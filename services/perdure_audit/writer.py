@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from perdure.bus import StoredMessage
 from perdure.errors import InvalidMessage
 from perdure.ledger import SALT, Kept, record_entry
 from perdure_audit.inserts import Insert
-from perdure_audit.leaves import Leaves, lock
+from perdure_audit.leaves import Leaves, lock, size_of
 from perdure_audit.marks import marks_of
 from perdure_audit.records import KEY, records
 from perdure_audit.transactions import WRITES
@@ -49,6 +49,22 @@ class Writer:
             await self._write(rows)
         except IntegrityError:  # rare: a message that was delivered again
             await self._write(rows, known=True)
+
+    async def add_own(self, make: Callable[[AsyncConnection], Awaitable[Row]]) -> int:
+        """Add a record of the audit's own, which is made while no other process appends; return its leaf.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: The database refuses it, or cannot be written right now.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                await lock(connection)
+                leaf = await size_of(connection)
+                await self._insert_rows(connection, [await make(connection)])
+        except BaseException:
+            self._leaves.forget()
+            raise
+        return leaf
 
     async def _write(self, rows: Sequence[Row], *, known: bool = False) -> None:
         try:

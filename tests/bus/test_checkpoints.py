@@ -20,6 +20,7 @@ from perdure.errors import SetupError
 from perdure.ledger import GrowingTree, leaf_hash, open_checkpoint
 from perdure_audit.checkpoints import Checkpoints
 from perdure_audit.key_file import ledger_signer
+from perdure_audit.ledger_keys import LedgerKeys
 from perdure_audit.records import leaves
 from perdure_audit.store import Store, open_store
 
@@ -34,7 +35,8 @@ def messages(first: int, last: int) -> list[StoredMessage]:
 
 
 def checkpoints(settings: Settings, store: Store, bus: Bus) -> Checkpoints:
-    return Checkpoints(store.engine, ledger_signer(settings.ledger_key, settings.audit.ledger), bus)
+    keys = LedgerKeys(settings.ledger_key, settings.audit.ledger)
+    return Checkpoints(store.engine, settings.audit.ledger, keys, bus)
 
 
 async def signed(settings: Settings, bus: Bus) -> list[CheckpointSigned]:
