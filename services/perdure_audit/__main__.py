@@ -21,9 +21,9 @@ async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterat
         health.checks["a store that can be written"] = store.is_writable
         keys = LedgerKeys(settings.ledger_key, settings.audit.ledger)
         checkpoints = Checkpoints(store.engine, settings.audit.ledger, keys, bus)
-        health.facts["ledger_refusal"] = lambda: checkpoints.refusal
+        health.facts["problem"] = lambda: checkpoints.refusal
         async with background(checkpoints.run()):
-            yield create_app(store, bus, await store.highest())
+            yield create_app(store, bus, await store.highest(), keys)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ from typing import Final
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.topology import STREAMS
-from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
+from perdure.contracts.audit import AUDIT_RECORDS, ROTATE_LEDGER_KEY, AuditRecordsFound, AuditRecordsQuery
 from perdure_audit.advisories import Advisories
 from perdure_audit.gaps import Gaps
+from perdure_audit.key_rotation import rotates
+from perdure_audit.ledger_keys import LedgerKeys
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
 
@@ -18,13 +20,16 @@ __all__ = ["create_app"]
 _CONCURRENCY: Final = 256  # messages of a stream at once: the more, the fewer transactions
 
 
-def create_app(store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxyType({})) -> App:
+def create_app(
+    store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxyType({}), keys: LedgerKeys | None = None
+) -> App:
     """Build the service; nothing connects until the app is run.
 
     Args:
         store: Where messages are recorded.
         bus: Where they come from.
         highest: The highest recorded sequence of each stream, by name.
+        keys: The keys of the ledger, where this process signs its checkpoints.
     """
     recorder, advisories = Recorder(store), Advisories(bus)
     gaps = Gaps(recorder, bus, highest)
@@ -58,5 +63,8 @@ def create_app(store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxy
             )
             for stream in STREAMS
         ],
-        responders=[Responder(AUDIT_RECORDS, find_records)],
+        responders=[
+            Responder(AUDIT_RECORDS, find_records),
+            *([] if keys is None else [Responder(ROTATE_LEDGER_KEY, rotates(keys, store))]),
+        ],
     )

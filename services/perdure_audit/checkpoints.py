@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from perdure.bus import Bus, decode, encode
-from perdure.contracts import CheckpointSigned
+from perdure.contracts import Alert, CheckpointSigned
 from perdure.errors import InvalidMessage, SetupError, Unavailable
 from perdure.ledger import BadNote, Checkpoint, KeyChain, Signer, sign_checkpoint
 from perdure.ledger.hashes import EMPTY
@@ -61,10 +62,14 @@ class Checkpoints:
         self.refusal = ""
 
     async def run(self) -> None:
-        """Sign for as long as the service runs, or until the ledger did not grow from what was signed."""
-        while not self.refusal:
+        """Sign for as long as the service runs, or until the ledger did not grow from what was signed: then alert."""
+        is_alerted = False
+        while not is_alerted:
             try:
                 await self.sign()
+                if self.refusal:
+                    await self._bus.publish(_alert(self._ledger, self.refusal))
+                    is_alerted = True
             except (Unavailable, SQLAlchemyError, OSError) as error:
                 _log.warning("the next checkpoint of the ledger waits: %s", error)
             await asyncio.sleep(_EVERY)
@@ -76,6 +81,8 @@ class Checkpoints:
             Unavailable: The bus does not answer.
             sqlalchemy.exc.SQLAlchemyError: The database cannot be read.
         """
+        if self.refusal:
+            return
         try:
             async with self._engine.connect() as connection:
                 size = await size_of(connection)
@@ -148,3 +155,18 @@ class _Refused(Exception):
 def _signed(head: Checkpoint, signer: Signer) -> CheckpointSigned:
     note = sign_checkpoint(head, signer)
     return CheckpointSigned(ledger=head.origin, size=head.size, root=head.root.hex(), note=note)
+
+
+def _alert(ledger: str, refusal: str) -> Alert:
+    """Return the alert of a day; no run is concerned, so it is of the workflow ``perdure``, a name that is reserved."""
+    at = datetime.now(UTC)
+    return Alert(
+        workflow="perdure",
+        workflow_id="perdure-ledger",
+        run_id=f"perdure-ledger-{ledger}",
+        number=at.toordinal(),
+        title=f"The ledger {ledger} is not signed any more",
+        details={"why": refusal},
+        severity="high",
+        raised_at=at,
+    )

@@ -17,7 +17,7 @@ from perdure_audit.records import records
 
 __all__ = ["MOST_SEARCHED", "Search", "search"]
 
-MOST_SEARCHED: Final = 20_000
+MOST_SEARCHED: Final = 5_000
 """Records that one query looks at where its index does not settle all of its conditions."""
 
 _PLACE: Final = re.compile(r"EVENTS\.\d{1,18}", re.ASCII)

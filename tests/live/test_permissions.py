@@ -32,9 +32,9 @@ PUBLISHES = {
     "audit": "dlq",
     "operator": f"{ALL} notices".replace("verdicts ", ""),  # dead-lettered notices are resent
 }
-SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts", "operator": ALL}
+SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts checkpoints", "operator": ALL}
 READS = {
-    "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS",
+    "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS CHECKPOINTS",
     "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ STUCK WAITING LATEST OPEN",
     "orchestrator": "PROGRESS STUCK WAITING LATEST OBJ_PAYLOADS APPROVALS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",

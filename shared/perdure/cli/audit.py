@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["newest_records", "register"]
 
 _POLL_EVERY: Final = 0.5  # seconds
-_MOST_REPLIES: Final = 50  # to one question: each searches 20,000 records at most
+_MOST_REPLIES: Final = 200  # to one question: each searches 5,000 records at most
 
 _STATE_HELP: Final = "Only progress that reports this state, as failed or open."
 _EVENT_HELP: Final = "Only an event, its commands, progress and dead letters."

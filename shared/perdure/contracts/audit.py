@@ -6,10 +6,20 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from perdure.contracts.instant import Instant
 
-__all__ = ["AUDIT_RECORDS", "AuditRecord", "AuditRecordsFound", "AuditRecordsQuery"]
+__all__ = [
+    "AUDIT_RECORDS",
+    "ROTATE_LEDGER_KEY",
+    "AuditRecord",
+    "AuditRecordsFound",
+    "AuditRecordsQuery",
+    "LedgerKeyRotated",
+]
 
 AUDIT_RECORDS: Final = "queries.audit.records"
 """Request subject. The request body is an ``AuditRecordsQuery``, the reply body an ``AuditRecordsFound``."""
+
+ROTATE_LEDGER_KEY: Final = "acts.audit.rotate_key"
+"""Request subject. The request body is empty, the reply body a ``LedgerKeyRotated``."""
 
 
 class _Body(BaseModel):
@@ -93,3 +103,19 @@ class AuditRecordsFound(_Body):
     more: bool = False
     end: int | None = None
     filters: tuple[str, ...] = ("subject", "stream", "after", "limit")
+
+
+class LedgerKeyRotated(_Body):
+    """The ledger has a new key, or why not.
+
+    Attributes:
+        old: The key until then (a `vkey`).
+        new: The key from then on.
+        leaf: Index of the leaf that both signed: checkpoints over more leaves are the new key's.
+        problem: Why the key is still the old one; empty if it is not.
+    """
+
+    old: str = ""
+    new: str = ""
+    leaf: int = 0
+    problem: str = ""
