@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from perdure.bus import Bus, decode, encode
+from perdure.bus import Bus, StoredMessage, decode, encode
 from perdure.contracts import Alert, CheckpointSigned
 from perdure.errors import InvalidMessage, SetupError, Unavailable
 from perdure.ledger import BadNote, Checkpoint, KeyChain, Signer, sign_checkpoint
@@ -83,12 +83,15 @@ class Checkpoints:
         """
         if self.refusal:
             return
+        unsigned = CheckpointSigned(ledger=self._ledger, size=0, root=EMPTY.hex(), note="")
+        # Read before the database, which has all that it vouches for by then.
+        stored = None if self._newest is not None else await self._bus.last(unsigned.subject)
         try:
             async with self._engine.connect() as connection:
                 size = await size_of(connection)
                 if self._newest is not None and size == self._newest.checkpoint.size:
                     return  # the usual case, which shall cost little
-                newest = self._newest or await self._read_newest(await self._keys.chain(connection))
+                newest = self._newest or self._open(stored, await self._keys.chain(connection))
                 head = await self._grown(connection, size, newest.checkpoint)
                 signer = await self._signer(connection, size)
         except (_Refused, BadNote, SetupError) as refused:
@@ -109,12 +112,10 @@ class Checkpoints:
             raise Unavailable("the key was just replaced")
         return signer
 
-    async def _read_newest(self, chain: KeyChain) -> _Newest:
-        nothing = Checkpoint(self._ledger, 0, EMPTY)
-        unsigned = CheckpointSigned(ledger=self._ledger, size=0, root=EMPTY.hex(), note="")
-        stored = await self._bus.last(unsigned.subject)
+    def _open(self, stored: StoredMessage | None, chain: KeyChain) -> _Newest:
+        """Return the checkpoint in a message of the bus; one over no leaf if there is none."""
         if stored is None:
-            return _Newest(0, nothing)
+            return _Newest(0, Checkpoint(self._ledger, 0, EMPTY))
         try:
             message = decode(stored.raw)
             note = message.note if isinstance(message, CheckpointSigned) else ""
