@@ -52,11 +52,6 @@ _INDEXES: Final = {
 async def fill(engine: AsyncEngine, count: int) -> None:
     """Add so many records to an empty store, and make its indexes anew after that."""
     name = engine.dialect.name
-    if name == "sqlite":
-        async with engine.connect() as connection:  # a new file that nobody else reads: it may be lost
-            raw = await connection.get_raw_connection()
-            for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
-                await raw.cursor().execute(f"PRAGMA {pragma}")
     rows = text(_ROWS.format(time=_TIME[name], body=_BODY[name], salt=_SALT[name], series=_SERIES[name]))
     async with engine.begin() as connection:
         indexes = (await connection.execute(text(_INDEXES[name]))).all()

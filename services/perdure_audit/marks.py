@@ -74,13 +74,13 @@ def fit_mark(text: str) -> str:
 def _of_original(raw: RawMessage) -> Marks:
     """Return what the original of a dead letter is about."""
     try:
-        letter = decode(raw)
+        dead_letter = decode(raw)
     except InvalidMessage:
         return Marks()
-    if not isinstance(letter, DeadLetter) or letter.stream == "DLQ":
+    if not isinstance(dead_letter, DeadLetter) or dead_letter.stream == "DLQ":
         return Marks()
-    original = RawMessage(letter.original_subject, letter.body or b"", letter.headers)
-    return marks_of(letter.stream, letter.stream_sequence, letter.stored_at, original)._replace(
+    original = RawMessage(dead_letter.original_subject, dead_letter.body or b"", dead_letter.headers)
+    return marks_of(dead_letter.stream, dead_letter.stream_sequence, dead_letter.stored_at, original)._replace(
         kind=None, flow_key=None
     )
 

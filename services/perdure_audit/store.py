@@ -25,14 +25,14 @@ from perdure_audit.search import search
 from perdure_audit.transactions import WRITES, begin_at_once
 from perdure_audit.writer import Writer, row_of
 
-__all__ = ["Found", "Store", "open_store"]
+__all__ = ["FoundRecords", "Store", "open_store"]
 
 _ABOUT_DATA: Final = ("22", "54")  # of PostgreSQL: data exceptions, and what exceeds a limit of its pages
 _ROWS_AT_ONCE: Final = 10  # of bodies that are read from the database together
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRecords:
     """What a query found.
 
     Attributes:
@@ -79,7 +79,7 @@ class Store:
             raise Unavailable(f"The audit store cannot be written: {reason}") from error
         self._is_writable = True
 
-    async def find(self, query: AuditRecordsQuery) -> Found:
+    async def find(self, query: AuditRecordsQuery) -> FoundRecords:
         """Return the matching records that fit into one reply, oldest first.
 
         Without ``after`` they are the newest that match, else the oldest.
@@ -152,8 +152,8 @@ async def _read(connection: AsyncConnection, positions: Sequence[int]) -> AsyncI
                 yield found[position]
 
 
-def _found(found: list[AuditRecord], query: AuditRecordsQuery, end: int | None = None) -> Found:
-    return Found(tuple(found if query.after is not None else reversed(found)), end)
+def _found(found: list[AuditRecord], query: AuditRecordsQuery, end: int | None = None) -> FoundRecords:
+    return FoundRecords(tuple(found if query.after is not None else reversed(found)), end)
 
 
 def _record(row: RowMapping) -> AuditRecord:

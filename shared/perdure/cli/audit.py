@@ -17,6 +17,7 @@ from perdure.cli.output import console, local_time
 from perdure.cli.states import kinds_of_state, read_state
 from perdure.cli.times import Since, Until
 from perdure.errors import SetupError
+from perdure.runtime.stderr import print_error
 from perdure.values.nearest import nearest
 from perdure.values.printable import one_line
 
@@ -124,7 +125,7 @@ async def newest_records(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRe
         left = query.limit - len(found.records)
         query = query.model_copy(update={"before": end, "limit": left})
     stopped = "The search stopped before the oldest records: give --since and --until, or --run, --event or --request."
-    typer.echo(stopped, err=True)
+    print_error(stopped)
     return records
 
 
