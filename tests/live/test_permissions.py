@@ -32,9 +32,9 @@ PUBLISHES = {
     "audit": "dlq",
     "operator": f"{ALL} notices".replace("verdicts ", ""),  # dead-lettered notices are resent
 }
-SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts checkpoints", "operator": ALL}
+SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts", "operator": ALL}
 READS = {
-    "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS CHECKPOINTS",
+    "bot": "APPROVALS ALERTS RECEIPTS PROGRESS VERDICTS",
     "ingest": "PROGRESS EVENTS VERDICTS COMMANDS DLQ STUCK WAITING LATEST OPEN",
     "orchestrator": "PROGRESS STUCK WAITING LATEST OBJ_PAYLOADS APPROVALS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
@@ -110,6 +110,16 @@ async def test_a_role_subscribes_to_its_own_subjects_only(server: Server, role: 
 
     assert all_of == one_of == listed(SUBSCRIBES, role)
     assert wide == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_bots_and_operators_receive_checkpoints_and_audit_alerts_about_them(server: Server, role: str) -> None:
+    async with server.client(role) as role_client:
+        receives = await role_client.may_subscribe("checkpoints.>")
+        alerts = await role_client.may_publish("alerts.perdure.perdure-ledger", b"{}")
+
+    assert receives == (role in {"bot", "operator"})
+    assert alerts == (role in {"audit", "orchestrator", "operator"})
 
 
 @pytest.mark.parametrize("role", ROLES)
