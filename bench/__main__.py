@@ -26,6 +26,7 @@ from bench.listing import measure_listing
 from bench.lone import measure_lone
 from bench.measure import latency
 from bench.progress import measure_progress
+from bench.records import measure_records
 from bench.replays import measure_replays
 from bench.report import Found, Report
 from bench.runs import AT_ONCE, WARM_UP, Turns, measure_runs
@@ -49,6 +50,7 @@ class Part(StrEnum):
     LONE = "lone"
     ENCRYPTED = "encrypted"
     REPLAYS = "replays"
+    RECORDS = "records"
 
 
 _IN_FOLDERS: Final[Mapping[Part, Callable[[Path, int], Awaitable[Found]]]] = {
@@ -56,6 +58,7 @@ _IN_FOLDERS: Final[Mapping[Part, Callable[[Path, int], Awaitable[Found]]]] = {
     Part.APPROVALS: measure_approvals,
     Part.LONE: measure_lone,
     Part.REPLAYS: measure_replays,
+    Part.RECORDS: measure_records,
 }
 """What needs a folder of its own and a number of things to measure."""
 
@@ -72,6 +75,7 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
     listed: Annotated[int, typer.Option(min=1_000, help="listing: runs.")] = 30_000,
     pairs: Annotated[int, typer.Option(min=1, help="lone: pairs of events, each after six seconds of silence.")] = 20,
     histories: Annotated[int, typer.Option(min=200, help="replays: histories.")] = 1_000,
+    records: Annotated[int, typer.Option(min=16_000, help="records: in the audit store.")] = 1_000_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
     """Measure runs, plain and encrypted, agents, progress, a burst, waiting, held and lone events, lists, replays."""
@@ -83,6 +87,7 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
         Part.LISTING: listed,
         Part.LONE: pairs,
         Part.REPLAYS: histories,
+        Part.RECORDS: records,
     }
     report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), counts))
     report.show(Console())

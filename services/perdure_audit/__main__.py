@@ -11,7 +11,7 @@ from perdure.runtime.endpoints import Health
 from perdure.runtime.service import run
 from perdure_audit.app import create_app
 from perdure_audit.checkpoints import Checkpoints
-from perdure_audit.key_file import ledger_signer
+from perdure_audit.ledger_keys import LedgerKeys
 from perdure_audit.store import open_store
 
 
@@ -19,11 +19,11 @@ from perdure_audit.store import open_store
 async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     async with open_store(settings) as store:
         health.checks["a store that can be written"] = store.is_writable
-        signer = ledger_signer(settings.ledger_key, settings.audit.ledger)
-        checkpoints = Checkpoints(store.engine, signer, bus)
-        health.facts["ledger_refusal"] = lambda: checkpoints.refusal
+        keys = LedgerKeys(settings.ledger_key, settings.audit.ledger)
+        checkpoints = Checkpoints(store.engine, settings.audit.ledger, keys, bus)
+        health.facts["problem"] = lambda: checkpoints.refusal
         async with background(checkpoints.run()):
-            yield create_app(store, bus, signer.verifier, await store.highest())
+            yield create_app(store, bus, keys, await store.highest())
 
 
 if __name__ == "__main__":

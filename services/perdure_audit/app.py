@@ -7,14 +7,15 @@ from typing import Final
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.topology import STREAMS
-from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
+from perdure.contracts.audit import AUDIT_RECORDS, ROTATE_LEDGER_KEY, AuditRecordsFound, AuditRecordsQuery
 from perdure.contracts.audit_proofs import AUDIT_PROOFS
 from perdure.contracts.erasures import ERASE_RECORDS, FIND_ERASABLE
-from perdure.ledger import Verifier
 from perdure_audit.advisories import Advisories
 from perdure_audit.erasable import ErasableRecords
 from perdure_audit.erasing import RecordEraser
 from perdure_audit.gaps import Gaps
+from perdure_audit.key_rotation import rotates
+from perdure_audit.ledger_keys import LedgerKeys
 from perdure_audit.proofs import Proofs
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
@@ -24,13 +25,13 @@ __all__ = ["create_app"]
 _CONCURRENCY: Final = 256  # messages of a stream at once: the more, the fewer transactions
 
 
-def create_app(store: Store, bus: Bus, verifier: Verifier, highest: Mapping[str, int] = MappingProxyType({})) -> App:
+def create_app(store: Store, bus: Bus, keys: LedgerKeys, highest: Mapping[str, int] = MappingProxyType({})) -> App:
     """Build the service; nothing connects until the app is run.
 
     Args:
         store: Where messages are recorded.
         bus: Where they come from.
-        verifier: The ledger's key.
+        keys: The keys of the ledger.
         highest: The highest recorded sequence of each stream, by name.
     """
     recorder, advisories = Recorder(store), Advisories(bus)
@@ -47,9 +48,11 @@ def create_app(store: Store, bus: Bus, verifier: Verifier, highest: Mapping[str,
     async def find_records(request: RawMessage) -> bytes:
         query = AuditRecordsQuery.model_validate_json(request.body)
         filters = tuple(AuditRecordsQuery.model_fields)
-        records, more = await store.find(query)
-        found = AuditRecordsFound(total=await store.count(), records=records, more=more, filters=filters)
-        return found.model_dump_json().encode()
+        found, total = await store.find(query), await store.count()
+        reply = AuditRecordsFound(
+            total=total, records=found.records, more=found.end is not None, end=found.end, filters=filters
+        )
+        return reply.model_dump_json().encode()
 
     return App(
         "audit",
@@ -65,8 +68,9 @@ def create_app(store: Store, bus: Bus, verifier: Verifier, highest: Mapping[str,
         ],
         responders=[
             Responder(AUDIT_RECORDS, find_records),
-            Responder(AUDIT_PROOFS, Proofs(store.engine, verifier, bus).respond),
+            Responder(AUDIT_PROOFS, Proofs(store.engine, keys, bus).respond),
             Responder(FIND_ERASABLE, ErasableRecords(store).answer),
             Responder(ERASE_RECORDS, RecordEraser(store, bus).answer),
+            Responder(ROTATE_LEDGER_KEY, rotates(keys, store)),
         ],
     )

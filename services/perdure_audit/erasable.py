@@ -1,7 +1,7 @@
 """Finds the recorded messages that an erasure means, a bounded part of the record at a time."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, String, cast, func, or_, select
@@ -11,8 +11,8 @@ from perdure.bus import RawMessage
 from perdure.bus.limits import LARGEST_REPLY
 from perdure.contracts import to_token
 from perdure.contracts.erasures import Erasable, ErasableQuery, Erasables
-from perdure_audit.filters import Position, may_be_event
 from perdure_audit.identifiers import identifiers
+from perdure_audit.marks import fit_mark
 from perdure_audit.records import records
 from perdure_audit.store import Store, record_of
 
@@ -20,6 +20,9 @@ __all__ = ["ErasableRecords"]
 
 _AT_ONCE: Final = 20_000  # positions of one reply: those who ask wait no longer than five seconds
 _NEVER: Final = ("ADMIN", "ADVISORIES")
+
+_Position = Callable[..., ColumnElement[int]]
+"""The database's function that returns where bytes contain others, from 1; 0 if they do not."""
 
 
 class ErasableRecords:
@@ -31,6 +34,7 @@ class ErasableRecords:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._position = func.pg_catalog.position if store.engine.dialect.name == "postgresql" else func.instr
 
     async def answer(self, request: RawMessage) -> bytes:
         """Answer an ``ErasableQuery`` with ``Erasables``, both in JSON."""
@@ -66,14 +70,14 @@ class ErasableRecords:
             stream, sequence = query.place
             yield (row.stream == stream) & (row.sequence == sequence)
         elif query.containing is not None:
-            yield from _contain(query.containing, self._store.position)
+            yield from _contain(query.containing, self._position)
         else:
             yield row.stream == "DLQ"  # the original's bytes stand there in base64
             for name in query.names:
-                yield from _may_name(name, self._store.position)
+                yield from _may_name(name, self._position)
 
 
-def _contain(text: str, position: Position) -> Iterator[ColumnElement[bool]]:
+def _contain(text: str, position: _Position) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions that headers or body contain a text, in UTF-8 or as JSON escapes it."""
     escaped = {json.dumps(text, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False)}
     for form in {text, *escaped}:
@@ -81,7 +85,7 @@ def _contain(text: str, position: Position) -> Iterator[ColumnElement[bool]]:
         yield cast(records.c.headers, String).contains(form, autoescape=True)
 
 
-def _may_name(name: str, position: Position) -> Iterator[ColumnElement[bool]]:
+def _may_name(name: str, position: _Position) -> Iterator[ColumnElement[bool]]:
     """Yield conditions that let few messages through which do not name it: each of these is decoded after that."""
     row = records.c
     stream, _, sequence = name.partition(":")
@@ -93,7 +97,7 @@ def _may_name(name: str, position: Position) -> Iterator[ColumnElement[bool]]:
     yield ("." + row.subject + ".").contains(f".{to_token(name)}.", autoescape=True)
     for ascii_ in (True, False):
         yield position(row.body, json.dumps(name, ensure_ascii=ascii_).encode()) > 0
-    yield (row.stream == "EVENTS") & may_be_event(name, position)
+    yield (row.stream == "EVENTS") & (row.event == fit_mark(name))
 
 
 def _erasable(row: RowMapping) -> Erasable:

@@ -59,7 +59,7 @@ class RecordEraser:
             ]
             if kept:
                 empty = update(records).where(records.c.leaf == bindparam("its_leaf"))
-                values = empty.values(body=b"", salt=None, headers=bindparam("its_headers"))
+                values = empty.values(body=b"", salt=None, flow_key=None, headers=bindparam("its_headers"))
                 await connection.execute(values, kept)
         await overwrite(self._engine)
         return EraseRecordsReply(erased=len(kept))

@@ -4,17 +4,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import select, text
+from sqlalchemy import Dialect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from perdure.ledger import GrowingTree, edge_tiles, leaf_hash
 from perdure.ledger.hashes import root_of
 from perdure.ledger.tiles import FULL, WIDTH, TileKey, hashes_of
+from perdure_audit.inserts import Insert
 from perdure_audit.records import leaves, tiles
 
-__all__ = ["Leaves", "grown_tree", "lock", "read_tiles", "size_of"]
+__all__ = ["Leaves", "grown_further", "grown_tree", "lock", "read_tiles", "size_of"]
 
 _LOCK: Final = 7_346_521  # any number: who holds it on PostgreSQL appends
+
+_MOST_APPENDED: Final = 4 * WIDTH  # leaves: over more, the tiles cost less to read
 
 
 class Leaves:
@@ -23,7 +26,8 @@ class Leaves:
     It keeps the tree's last tiles between transactions, and reads them anew where another process has appended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect) -> None:
+        self._insert = Insert(leaves, ["leaf", "entry"], dialect)
         self._tree: GrowingTree | None = None
         self._last = b""  # hash of the last leaf: a database from a backup may have as many
 
@@ -39,7 +43,7 @@ class Leaves:
         changed = self._tree.append(hashes)
         self._last = hashes[-1]
         rows = [{"leaf": size + number, "entry": entry} for number, entry in enumerate(entries)]
-        await connection.execute(leaves.insert(), rows)
+        await self._insert(connection, rows)
         if full := [_row(key, tile) for key, tile in changed.items() if len(tile) == FULL]:
             await connection.execute(tiles.insert(), full)
         return size
@@ -70,6 +74,15 @@ async def read_tiles(connection: AsyncConnection, size: int, keys: set[TileKey])
         for row in await connection.execute(full):
             found[row.level, row.number] = row.hashes
     return found
+
+
+async def grown_further(connection: AsyncConnection, tree: GrowingTree, size: int) -> GrowingTree:
+    """Return the tree over the first ``size`` leaves, from one over fewer of them."""
+    if size - tree.size > _MOST_APPENDED:
+        return await grown_tree(connection, size)
+    query = select(leaves.c.entry).where(leaves.c.leaf >= tree.size, leaves.c.leaf < size).order_by(leaves.c.leaf)
+    tree.append([leaf_hash(entry) for entry in (await connection.execute(query)).scalars()])
+    return tree
 
 
 async def _last_tile(connection: AsyncConnection, key: TileKey, width: int) -> bytes:

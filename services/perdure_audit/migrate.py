@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 __all__ = ["HEAD", "lacks_migrations", "migrate"]
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration."""
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")

@@ -1,6 +1,7 @@
 """Records messages in groups: one transaction for many messages costs about as much as for one."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Final
 
 from perdure.bus import StoredMessage
@@ -10,7 +11,7 @@ from perdure_audit.store import Store
 __all__ = ["Recorder"]
 
 _GATHER: Final = 0.1  # seconds in which messages are collected: nobody waits for the record, and a commit is expensive
-
+_MOST_BYTES: Final = 8 * 1024 * 1024  # of bodies in one transaction: its memory is a few times as much
 
 _Waiting = tuple[StoredMessage, asyncio.Future[None]]
 
@@ -40,8 +41,9 @@ class Recorder:
         try:
             while self._waiting:
                 await asyncio.sleep(_GATHER)
-                batch, self._waiting = self._waiting, []
-                await self._add(batch)
+                waiting, self._waiting = self._waiting, []
+                for batch in _batches(waiting):
+                    await self._add(batch)
         finally:
             self._writing = None
 
@@ -59,6 +61,19 @@ class Recorder:
             _finish(batch, error)
         else:
             _finish(batch, None)
+
+
+def _batches(waiting: list[_Waiting]) -> Iterator[list[_Waiting]]:
+    """Yield messages in their order, no more bytes at once than a transaction takes, but at least one message."""
+    batch, size = list[_Waiting](), 0
+    for one in waiting:
+        size += len(one[0].raw.body)
+        if batch and size > _MOST_BYTES:
+            yield batch
+            batch, size = [], len(one[0].raw.body)
+        batch.append(one)
+    if batch:
+        yield batch
 
 
 def _finish(batch: list[_Waiting], error: Exception | None) -> None:

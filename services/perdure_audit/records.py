@@ -3,7 +3,7 @@
 The tables of the ledger are only ever inserted into: a role without UPDATE and DELETE can write all of them.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -18,15 +18,29 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
-__all__ = ["KEY", "leaves", "metadata", "records", "tiles"]
+from perdure_audit.marks import Marks
 
-KEY: Final = ("stream", "sequence", "said_at")
-"""What names one message."""
+__all__ = ["KEY", "MARKS", "leaves", "metadata", "records", "tiles"]
+
+KEY: Final = ("stream", "said_at", "sequence")
+"""What names one message; in this order its index also finds the newest of a stream."""
+
+MARKS: Final = Marks._fields
+"""The columns by which a record is found."""
 
 metadata = MetaData()
+_Mark: Final = String().with_variant(String(collation="C"), "postgresql")  # what is about a place is found by a prefix
 _Position: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only rows of INTEGER by itself
+
+
+def _where(name: str) -> dict[str, Any]:
+    """Return the options of an index that has only the records which are about something."""
+    has_one = text(f"{name} IS NOT NULL")
+    return {"sqlite_where": has_one, "postgresql_where": has_one}
+
 
 records = Table(
     "records",
@@ -34,15 +48,18 @@ records = Table(
     Column("position", _Position, primary_key=True, autoincrement=True),
     Column("stream", String, nullable=False),
     Column("sequence", BigInteger, nullable=False),
-    Column("subject", String, nullable=False, index=True),
-    Column("said_at", DateTime(timezone=True), nullable=False),
+    Column("subject", String, nullable=False),
+    Column("said_at", DateTime(timezone=True), nullable=False, index=True),
     Column("heard_at", DateTime(timezone=True), nullable=False),
+    *(Column(name, _Mark) for name in MARKS),  # before the body: SQLite reads a row from its start
     Column("headers", JSON, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("leaf", BigInteger),  # its index in the ledger
     Column("salt", LargeBinary),  # of the digests in its leaf
     UniqueConstraint(*KEY),
     Index("ix_records_leaf", "leaf", unique=True),
+    *(Index(f"ix_records_{name}", name, **_where(name)) for name in ("event", "run", "request")),  # each has few
+    *(Index(f"ix_records_{name}", name, "said_at", **_where(name)) for name in ("flow_key", "kind")),
     sqlite_autoincrement=True,  # a deleted last row must not give its number to the next one
 )
 leaves = Table(

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.engine import URL, RowMapping
 from sqlalchemy.exc import DataError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from perdure.bus import StoredMessage
 from perdure.bus.limits import LARGEST_REPLY
@@ -16,14 +18,30 @@ from perdure.bus.topology import STREAMS
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import InvalidMessage, Unavailable
-from perdure_audit.event_messages import is_about
-from perdure_audit.filters import filters
+from perdure_audit.leaves import size_of
 from perdure_audit.migrate import lacks_migrations, migrate
 from perdure_audit.records import records
+from perdure_audit.search import search
 from perdure_audit.transactions import WRITES, begin_at_once
 from perdure_audit.writer import Writer, row_of
 
-__all__ = ["Store", "open_store", "record_of"]
+__all__ = ["FoundRecords", "Store", "open_store", "record_of"]
+
+_ABOUT_DATA: Final = ("22", "54")  # of PostgreSQL: data exceptions, and what exceeds a limit of its pages
+_ROWS_AT_ONCE: Final = 10  # of bodies that are read from the database together
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecords:
+    """What a query found.
+
+    Attributes:
+        records: Those that match and fit into one reply, oldest first.
+        end: Position of the last record that was looked at, if there may be more.
+    """
+
+    records: tuple[AuditRecord, ...]
+    end: int | None = None
 
 
 class Store:
@@ -31,14 +49,13 @@ class Store:
 
     Attributes:
         engine: Connects to the database.
-        position: The database's function that returns where bytes contain others.
+        writer: Adds rows and their leaves.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self._writer = Writer(engine)
+        self.writer = Writer(engine)
         self._is_writable = True
-        self.position = func.pg_catalog.position if engine.dialect.name == "postgresql" else func.instr
 
     async def is_writable(self) -> bool:
         """Return whether the last transaction was written, or none was tried."""
@@ -53,7 +70,7 @@ class Store:
         """
         now = datetime.now(UTC)
         try:
-            await self._writer.add([row_of(message, now) for message in messages])
+            await self.writer.add([row_of(message, now) for message in messages])
         except (SQLAlchemyError, OSError, OverflowError) as error:  # some drivers do not wrap a refused connection
             reason = getattr(error, "orig", None) or error  # the driver's message, without the statement and its rows
             if _is_about_data(error):
@@ -62,39 +79,31 @@ class Store:
             raise Unavailable(f"The audit store cannot be written: {reason}") from error
         self._is_writable = True
 
-    async def find(self, query: AuditRecordsQuery) -> tuple[list[AuditRecord], bool]:
-        """Return the matching records that fit into one reply, oldest first, and whether more match than fit.
+    async def find(self, query: AuditRecordsQuery) -> FoundRecords:
+        """Return the matching records that fit into one reply, oldest first.
 
         Without ``after`` they are the newest that match, else the oldest.
         """
-        rows = select(records).where(*filters(query, self.position))
-        if query.event is None:
-            rows = rows.limit(query.limit)
-        if query.after is None:
-            rows = rows.order_by(records.c.position.desc())
-        else:
-            rows = rows.where(records.c.position > query.after).order_by(records.c.position)
-        found: list[AuditRecord] = []
-        room, more = LARGEST_REPLY, False
-        async with self.engine.connect() as connection, connection.stream(rows) as result:
-            async for row in result.mappings():
-                record = record_of(row)
-                if query.event is not None and not is_about(record, query.event):
-                    continue
+        async with self.engine.connect() as connection:
+            chosen = search(query, await _stored_at(connection, query.before))
+            positions = list((await connection.execute(chosen.positions)).scalars())
+            found, room = list[AuditRecord](), LARGEST_REPLY
+            async for record in _read(connection, positions):
                 fitting, size = _fitting(record)
                 room -= size
-                if more := room < 0 and bool(found):
-                    break
+                if room < 0 and found:
+                    return _found(found, query, end=found[-1].position)
                 found.append(fitting)
-                if len(found) == query.limit:
-                    break
-        return sorted(found, key=lambda record: record.position), more
+            if len(positions) == query.limit or chosen.end is None:
+                return _found(found, query)
+            return _found(found, query, end=(await connection.execute(chosen.end)).scalar())
 
     async def highest(self) -> dict[str, int]:
-        """Return the highest recorded sequence of each stream, by name."""
-        newest = {name: select(func.max(records.c.sequence)).where(records.c.stream == name) for name in STREAMS}
+        """Return the highest recorded sequence of each stream as it is now, by name."""
+        row = records.c
+        newest = select(row.sequence).order_by(row.said_at.desc(), row.sequence.desc()).limit(1)
         async with self.engine.connect() as connection:
-            found = {name: (await connection.execute(query)).scalar() for name, query in newest.items()}
+            found = {name: (await connection.execute(newest.where(row.stream == name))).scalar() for name in STREAMS}
         return {name: sequence for name, sequence in found.items() if sequence is not None}
 
     async def sequences(self, stream: str, first: int, last: int) -> Sequence[int]:
@@ -105,9 +114,9 @@ class Store:
             return (await connection.execute(query.order_by(row.sequence))).scalars().all()
 
     async def count(self) -> int:
-        """Return how many messages are recorded."""
+        """Return how many records were ever made: each has a leaf."""
         async with self.engine.connect() as connection:
-            return (await connection.execute(select(func.count()).select_from(records))).scalar_one()
+            return await size_of(connection)
 
 
 @asynccontextmanager
@@ -127,9 +136,31 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 def _is_about_data(error: Exception) -> bool:
-    """Return whether the database can never hold what it was given; asyncpg says so by a state of class 22 alone."""
+    """Return whether the database can never hold what it was given; asyncpg says so by a state of class alone."""
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return isinstance(error, DataError | OverflowError) or str(state).startswith("22")
+    return isinstance(error, DataError | OverflowError) or str(state)[:2] in _ABOUT_DATA
+
+
+async def _stored_at(connection: AsyncConnection, position: int | None) -> datetime | None:
+    """Return when the record at a position was stored, if there is one."""
+    if position is None:
+        return None
+    return (await connection.execute(select(records.c.said_at).where(records.c.position == position))).scalar()
+
+
+async def _read(connection: AsyncConnection, positions: Sequence[int]) -> AsyncIterator[AuditRecord]:
+    """Yield the records at positions in their order."""
+    for first in range(0, len(positions), _ROWS_AT_ONCE):
+        part = positions[first : first + _ROWS_AT_ONCE]
+        rows = await connection.execute(select(records).where(records.c.position.in_(part)))
+        found = {row["position"]: record_of(row) for row in rows.mappings()}
+        for position in part:
+            if position in found:  # a row may be removed meanwhile
+                yield found[position]
+
+
+def _found(found: list[AuditRecord], query: AuditRecordsQuery, end: int | None = None) -> FoundRecords:
+    return FoundRecords(tuple(found if query.after is not None else reversed(found)), end)
 
 
 def record_of(row: RowMapping) -> AuditRecord:

@@ -2,19 +2,21 @@
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import and_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from perdure.bus import StoredMessage
 from perdure.errors import InvalidMessage
 from perdure.ledger import SALT, Kept, record_entry
-from perdure_audit.leaves import Leaves, lock
+from perdure_audit.inserts import Insert
+from perdure_audit.leaves import Leaves, lock, size_of
+from perdure_audit.marks import marks_of
 from perdure_audit.records import KEY, records
 from perdure_audit.transactions import WRITES
 
@@ -29,19 +31,13 @@ _KEPT: Final = ("subject",)  # of a record whose content was erased
 _log = logging.getLogger(__name__)
 
 
-class _Known(Exception):
-    """Some of the messages are recorded."""
-
-
 class Writer:
     """Adds rows and their leaves."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine.execution_options(**{WRITES: True})
-        self._leaves = Leaves()
-        # PostgreSQL and SQLite share the syntax of `ON CONFLICT DO NOTHING`, each in its own dialect of SQLAlchemy.
-        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
-        self._insert = dialect.insert(records).on_conflict_do_nothing(index_elements=KEY).returning(records.c.position)
+        self._leaves = Leaves(engine.dialect)
+        self._insert = Insert(records, [it.name for it in records.c if it.name != "position"], engine.dialect)
 
     async def add(self, rows: Sequence[Row]) -> None:
         """Add rows in one transaction; one that is already there is not added again.
@@ -52,8 +48,24 @@ class Writer:
         """
         try:
             await self._write(rows)
-        except _Known:  # rare: a message that was delivered again
+        except IntegrityError:  # rare: a message that was delivered again
             await self._write(rows, known=True)
+
+    async def add_own(self, make: Callable[[AsyncConnection], Awaitable[Row]]) -> int:
+        """Add a record of the audit's own, which is made while no other process appends; return its leaf.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: The database refuses it, or cannot be written right now.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                await lock(connection)
+                leaf = await size_of(connection)
+                await self._insert_rows(connection, [await make(connection)])
+        except BaseException:
+            self._leaves.forget()
+            raise
+        return leaf
 
     async def _write(self, rows: Sequence[Row], *, known: bool = False) -> None:
         try:
@@ -70,10 +82,7 @@ class Writer:
         if not rows:
             return
         first = await self._leaves.append(connection, [entry_of(row) for row in rows])
-        placed = [{**row, "leaf": first + number} for number, row in enumerate(rows)]
-        added = (await connection.execute(self._insert, placed)).all()
-        if len(added) < len(rows):
-            raise _Known
+        await self._insert(connection, [{**row, "leaf": first + number} for number, row in enumerate(rows)])
 
 
 def row_of(message: StoredMessage, now: datetime) -> Row:
@@ -87,6 +96,7 @@ def row_of(message: StoredMessage, now: datetime) -> Row:
         "headers": {_text(name): _text(value) for name, value in message.raw.headers.items()},
         "body": message.raw.body,
         "salt": secrets.token_bytes(SALT),
+        **marks_of(message.stream, message.sequence, message.stored_at, message.raw)._asdict(),
     }
 
 

@@ -33,7 +33,7 @@ async def stored(bus: Bus, *sequences: int) -> list[StoredMessage]:
 
 async def receive(bus: Bus, store: Store, messages: list[StoredMessage]) -> None:
     """Give messages to an audit that starts now."""
-    app = create_app(store, bus, Verifier("perdure", bytes(32)), await store.highest())
+    app = create_app(store, bus, LEDGER_KEYS, await store.highest())
     (progress,) = [it for it in app.subscriptions if it.stream == "PROGRESS"]
     for message in messages:
         await progress.handle(message)
@@ -50,7 +50,7 @@ async def faults(store: Store) -> list[Discrepancy]:
 
 
 async def gaps(store: Store) -> list[dict[str, int]]:
-    records, _ = await store.find(AuditRecordsQuery(subject="perdure.audit.gap"))
+    records = (await store.find(AuditRecordsQuery(subject="perdure.audit.gap"))).records
     return [json.loads(record.body) for record in records]
 
 

@@ -15,11 +15,12 @@ from sqlalchemy import select
 from perdure.bus import Bus, NatsBus, RawMessage, StoredMessage, connect, decode
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings, Settings
-from perdure.contracts import CheckpointSigned
+from perdure.contracts import Alert, CheckpointSigned
 from perdure.errors import SetupError
 from perdure.ledger import GrowingTree, leaf_hash, open_checkpoint
 from perdure_audit.checkpoints import Checkpoints
 from perdure_audit.key_file import ledger_signer
+from perdure_audit.ledger_keys import LedgerKeys
 from perdure_audit.records import leaves
 from perdure_audit.store import Store, open_store
 
@@ -34,7 +35,8 @@ def messages(first: int, last: int) -> list[StoredMessage]:
 
 
 def checkpoints(settings: Settings, store: Store, bus: Bus) -> Checkpoints:
-    return Checkpoints(store.engine, ledger_signer(settings.ledger_key, settings.audit.ledger), bus)
+    keys = LedgerKeys(settings.ledger_key, settings.audit.ledger)
+    return Checkpoints(store.engine, settings.audit.ledger, keys, bus)
 
 
 async def signed(settings: Settings, bus: Bus) -> list[CheckpointSigned]:
@@ -129,6 +131,10 @@ async def test_a_database_that_did_not_grow_from_the_last_checkpoint_is_not_sign
         await store.add(again)
         signing = checkpoints(settings, store, bus)
         await signing.run()  # ends: it never signs again
+        alerts = [decode(it.raw) async for it in bus.read("alerts.>")]
+        assert [(it.workflow_id, it.details) for it in alerts if isinstance(it, Alert)] == [
+            ("perdure-ledger", {"why": signing.refusal})
+        ]
         await store.add([replace(again[0], stored_at=BEGAN + timedelta(days=1))])
 
         assert await store.count() == len(again) + 1, "records go on"

@@ -121,7 +121,7 @@ async def test_a_key_that_the_one_before_has_named_is_followed(tmp_path: Path) -
     async with audit(tmp_path / "a", "1", "2") as service:
         await Witness(service.request, seen).look()
         body = key_body(str(NEXT.verifier), change_statement(SIGNER, NEXT))
-        await service.store.add([StoredMessage(RawMessage(KEY, body, {}), "ADMIN", 1, BEGAN, pending=0)])
+        await service.store.add([StoredMessage(RawMessage(KEY, body, {}), "LEDGER", 1, BEGAN, pending=0)])
         service.bus = MemoryBus()
         service.signing = Checkpoints(service.store.engine, NEXT, service.bus)
         service.proofs = Proofs(service.store.engine, SIGNER.verifier, service.bus)

@@ -113,6 +113,16 @@ async def test_a_role_subscribes_to_its_own_subjects_only(server: Server, role: 
 
 
 @pytest.mark.parametrize("role", ROLES)
+async def test_bots_and_operators_receive_checkpoints_and_audit_alerts_about_them(server: Server, role: str) -> None:
+    async with server.client(role) as role_client:
+        receives = await role_client.may_subscribe("checkpoints.>")
+        alerts = await role_client.may_publish("alerts.perdure.perdure-ledger", b"{}")
+
+    assert receives == (role in {"bot", "operator"})
+    assert alerts == (role in {"audit", "orchestrator", "operator"})
+
+
+@pytest.mark.parametrize("role", ROLES)
 async def test_no_role_subscribes_to_or_publishes_into_the_inbox_of_another(server: Server, role: str) -> None:
     own = "_INBOX" if role == "publisher" else f"_INBOX_{role}"
     inboxes = ["_INBOX", *(f"_INBOX_{other}" for other in ROLES if other != "publisher")]

@@ -16,7 +16,7 @@ from typing import Final
 
 from perdure.bus.topology import APPEND_ONLY, BUCKETS, CONSUMERS, FLOORS, OBJECTS, QUEUES, STREAMS
 from perdure.connections.nats import inbox_prefix
-from perdure.contracts.audit import AUDIT_RECORDS
+from perdure.contracts.audit import AUDIT_RECORDS, ROTATE_LEDGER_KEY
 from perdure.contracts.audit_proofs import AUDIT_PROOFS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
 from perdure.contracts.erasures import ERASE_RECORDS, ERASE_RUN, FIND_ERASABLE
@@ -55,12 +55,15 @@ _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
     "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT, CANCEL_START, START_AGAIN),
     "orchestrator": (DESCRIBE_RUN, FIND_RUNS, ACT_ON_RUN, LIST_SCHEDULES, ERASE_RUN, LIST_HISTORIES),
-    "audit": (AUDIT_RECORDS, AUDIT_PROOFS, FIND_ERASABLE, ERASE_RECORDS),
+    "audit": (AUDIT_RECORDS, AUDIT_PROOFS, FIND_ERASABLE, ERASE_RECORDS, ROTATE_LEDGER_KEY),
 }
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
 
 _RECORDS: Final = ("admin.approvers_file", "admin.policies", "admin.deploy.*", "admin.run.*", "admin.schedule.*")
+
+_LEDGER_ALERTS: Final = "alerts.perdure.perdure-ledger"
+"""Where audit reports that it signs nothing any more."""
 
 _DUE_TIMES: Final = f"events.{SCHEDULED}.>"
 """Whoever published a due time before it is due would take its place: only schedules and the operator may."""
@@ -80,17 +83,17 @@ _PUBLISHES: Final[_ByRole] = {
     ),
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
     # Dead letters are about the consumers of other services.
-    "audit": ("dlq.>", _CHECKPOINTS),
+    "audit": ("dlq.>", _CHECKPOINTS, _LEDGER_ALERTS),
     # Dead letters are resent on their original subject; verdicts are ingest's alone.
     "operator": (*(it for it in _ALL_SUBJECTS if it != _VERDICTS), QUEUES["NOTICES"].subjects),
 }
 _SUBSCRIBES: Final[_ByRole] = {  # core NATS subscriptions
-    "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>", _VERDICTS),
+    "bot": ("approvals.>", "alerts.>", "receipts.>", "progress.>", _VERDICTS, _CHECKPOINTS),
     **_REQUESTS,
     "operator": (*_ALL_SUBJECTS, _CHECKPOINTS),
 }
 _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
-    "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS", "VERDICTS"),
+    "bot": ("APPROVALS", "ALERTS", "RECEIPTS", "PROGRESS", "VERDICTS", "CHECKPOINTS"),
     # What has become of an event; then what waits for flow control.
     "ingest": ("PROGRESS", "EVENTS", "VERDICTS", "COMMANDS", "DLQ", "STUCK", "WAITING", "LATEST", "OPEN"),
     # Held starts: a decision may wait for its run. Requests: those of a run that was terminated are closed for it.

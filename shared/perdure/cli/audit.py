@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -21,6 +21,7 @@ from perdure.cli.states import kinds_of_state, read_state
 from perdure.cli.times import Since, Until
 from perdure.cli.witnessing import look
 from perdure.errors import SetupError
+from perdure.runtime.stderr import print_error
 from perdure.values.nearest import nearest
 from perdure.values.printable import one_line
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["newest_records", "register"]
 
 _POLL_EVERY: Final = 0.5  # seconds
+_MOST_REPLIES: Final = 200  # to one question: each searches 5,000 records at most
 
 _STATE_HELP: Final = "Only progress that reports this state, as failed or open."
 _EVENT_HELP: Final = "Only an event, its commands, progress and dead letters."
@@ -55,6 +57,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         workflow: Annotated[str | None, typer.Option(help="Only about runs of this workflow.")] = None,
         run: Annotated[str | None, typer.Option(help="Only about this run.", autocompletion=complete_run)] = None,
+        request: Annotated[str | None, typer.Option(help="Only about this approval request.")] = None,
         state: Annotated[str | None, typer.Option(help=_STATE_HELP, callback=read_state)] = None,
         event: Annotated[str | None, typer.Option(help=_EVENT_HELP)] = None,
         key: Annotated[str | None, typer.Option(help="Only commands and progress with this flow.key.")] = None,
@@ -71,7 +74,9 @@ def register(app: typer.Typer) -> None:
         query = AuditRecordsQuery(
             subject=subject,
             stream=stream,
-            tokens=tuple(to_token(name) for name in (workflow, run) if name is not None),
+            tokens=() if workflow is None else (to_token(workflow),),
+            run=None if run is None else to_token(run),
+            request=None if request is None else to_token(request),
             kinds=kinds_of_state(state),
             event=event,
             key=key,
@@ -121,37 +126,45 @@ async def newest_records(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRe
         Unavailable: The service does not answer.
     """
     records: list[AuditRecord] = []
-    while True:
+    for _ in range(_MOST_REPLIES):
         found = await _find_records(bus, query)
         records = [*found.records, *records]
-        if not found.more or not found.records:
+        if not found.more or (end := _end(found, 0)) is None:
             return records
         left = query.limit - len(found.records)
-        query = query.model_copy(update={"before": found.records[0].position, "limit": left})
+        query = query.model_copy(update={"before": end, "limit": left})
+    stopped = "The search stopped before the oldest records: give --since and --until, or --run, --event or --request."
+    print_error(stopped)
+    return records
 
 
 async def _tail(query: AuditRecordsQuery, *, follow: bool, as_json: bool) -> None:
-    from perdure.bus.views.erasures import Erasures, erasures
+    from perdure.contracts.audit import AuditRecordsQuery
 
     async with open_bus() as bus:
-        while True:
-            records = await (newest_records if query.after is None else _records_after)(bus, query)
-            if query.after is None:
-                await look(bus)
-            erased = await erasures(bus) if any(it.erased for it in records) else Erasures(())
-            _print(records, erased, as_json=as_json)
-            if not follow:
-                return
-            last = records[-1].position if records else query.after or 0
-            query = query.model_copy(update={"after": last})
-            await asyncio.sleep(_POLL_EVERY)
+        newest = (await _find_records(bus, AuditRecordsQuery(limit=1))).records if follow else ()
+        records = await newest_records(bus, query)
+        await look(bus)
+        await _print(bus, records, as_json=as_json)
+        printed = {record.position for record in records}
+        query = query.model_copy(update={"after": newest[0].position if newest else 0})
+        while follow:
+            found = await _find_records(bus, query)
+            await _print(bus, [it for it in found.records if it.position not in printed], as_json=as_json)
+            query = query.model_copy(update={"after": _end(found, -1) or query.after})
+            if not found.more:
+                await asyncio.sleep(_POLL_EVERY)
 
 
-async def _records_after(bus: NatsBus, query: AuditRecordsQuery) -> list[AuditRecord]:
-    return list((await _find_records(bus, query)).records)
+def _end(found: AuditRecordsFound, last: int) -> int | None:
+    """Return the position from which the search goes on; by the last record where the service names none."""
+    return found.end or (found.records[last].position if found.records else None)
 
 
-def _print(records: Iterable[AuditRecord], erased: Erasures, *, as_json: bool) -> None:
+async def _print(bus: NatsBus, records: Sequence[AuditRecord], *, as_json: bool) -> None:
+    from perdure.bus.views.erasures import Erasures, erasures
+
+    erased = await erasures(bus) if any(it.erased for it in records) else Erasures(())
     for record in records:
         text = _erased_text(record, erased) if record.erased else _text(record)
         if as_json:

@@ -64,6 +64,8 @@ async def _nats(nats: NatsSettings, settings: Settings, endpoints: Endpoints | N
 async def _service(name: str, url: str, settings: Settings, endpoints: Endpoints | None) -> Finding:
     found = await service_state(url, endpoints.instance if endpoints else None, within=_PATIENCE)
     is_ours = found.house == "ours" and (endpoints is not None or settings.execution_engine == "temporal")
+    if is_ours and found.problem:
+        return Finding(f"service {name}", good=False, detail=found.problem)
     if is_ours and not found.missing:
         return Finding(f"service {name}", good=True, detail=f"ready at {url}")
     if is_ours:

@@ -6,10 +6,20 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from perdure.contracts.instant import Instant
 
-__all__ = ["AUDIT_RECORDS", "AuditRecord", "AuditRecordsFound", "AuditRecordsQuery"]
+__all__ = [
+    "AUDIT_RECORDS",
+    "ROTATE_LEDGER_KEY",
+    "AuditRecord",
+    "AuditRecordsFound",
+    "AuditRecordsQuery",
+    "LedgerKeyRotated",
+]
 
 AUDIT_RECORDS: Final = "queries.audit.records"
 """Request subject. The request body is an ``AuditRecordsQuery``, the reply body an ``AuditRecordsFound``."""
+
+ROTATE_LEDGER_KEY: Final = "acts.audit.rotate_key"
+"""Request subject. The request body is empty, the reply body a ``LedgerKeyRotated``."""
 
 
 class _Body(BaseModel):
@@ -22,14 +32,18 @@ class AuditRecordsQuery(_Body):
     Attributes:
         subject: Only subjects that contain this text.
         stream: Only messages of this stream.
-        tokens: Only subjects that have each of these as a whole token, such as a workflow or an escaped run id.
+        tokens: Only subjects that have each of these as a whole token, such as a workflow.
+        run: Only about this run: its escaped id, as in subjects.
+        request: Only about this approval request, escaped likewise.
         kinds: Only facts of progress of one of these kinds, such as ``failed``.
-        event: Only this event, the commands and facts that name it, and the dead letters about it or its commands.
+        event: Only this event, the messages that name it, and the dead letters about any of these. A place without a
+            time, as ``EVENTS.4``, names the event there in every life of the stream.
         key: Only commands and facts that carry this value of a route's ``flow.key``.
         since: Only messages that were stored at this instant or later (UTC).
         until: Only messages that were stored before this instant (UTC).
-        after: Only records after this position, oldest first; absent: the newest records.
-        before: Only records before this position.
+        after: Only records after this position, in the order of recording; absent: the newest records by the time at
+            which their streams stored them.
+        before: Only records that come before the one at this position.
         limit: At most this many records.
     """
 
@@ -37,6 +51,8 @@ class AuditRecordsQuery(_Body):
     stream: str | None = None
     tokens: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    run: str | None = None
+    request: str | None = None
     event: str | None = None
     key: str | None = None
     since: Instant | None = None
@@ -76,14 +92,32 @@ class AuditRecordsFound(_Body):
     """The records that match a query.
 
     Attributes:
-        total: How many messages are recorded in all, matching or not.
+        total: How many records there are in all, matching or not; those that retention or an erasure removed count.
         records: Those that match and fit into one reply, oldest first.
-        more: Whether more match than were returned because of their sizes: ask for those before the first, or after the
-            last.
+        more: Whether more may match than were returned, because of their sizes or because the search ended: ask for
+            those before or after ``end``, or, from a service that names none, before the first or after the last.
+        end: Position of the last record that was looked at, if there may be more.
         filters: The fields of the query that the service applied; it ignores others. Absent: 0.1 answered.
     """
 
     total: int
     records: tuple[AuditRecord, ...]
     more: bool = False
+    end: int | None = None
     filters: tuple[str, ...] = ("subject", "stream", "after", "limit")
+
+
+class LedgerKeyRotated(_Body):
+    """The ledger has a new key, or why not.
+
+    Attributes:
+        old: The key until then (a `vkey`).
+        new: The key from then on.
+        leaf: Index of the leaf that both signed: checkpoints over more leaves are the new key's.
+        problem: Why the key is still the old one; empty if it is not.
+    """
+
+    old: str = ""
+    new: str = ""
+    leaf: int = 0
+    problem: str = ""

@@ -19,10 +19,12 @@ class ServiceState:
     Attributes:
         house: Whose service it is.
         missing: What it waits for.
+        problem: What it does no more, and why, although it is ready; empty if it does everything.
     """
 
     house: House
     missing: Sequence[str] = ()
+    problem: str = ""
 
 
 async def service_state(url: str, instance: str | None, *, within: float) -> ServiceState:
@@ -48,5 +50,5 @@ async def service_state(url: str, instance: str | None, *, within: float) -> Ser
 def _state(answer: dict[str, Any], instance: str | None) -> ServiceState:
     missing, found = tuple(map(str, answer["missing"])), answer.get("instance")
     if found == instance:
-        return ServiceState("ours", missing)
+        return ServiceState("ours", missing, str(answer.get("problem") or ""))
     return ServiceState("another suite" if found else "no suite", missing)

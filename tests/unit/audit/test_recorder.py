@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -12,9 +14,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from perdure.bus import MemoryBus, RawMessage, StoredMessage
 from perdure.bus.settlement import settle
+from perdure.config.settings import Settings
 from perdure.errors import InvalidMessage, Unavailable
 from perdure_audit.recorder import Recorder
-from perdure_audit.store import Store
+from perdure_audit.store import Store, open_store
 from tests.support.deliveries import Delivered
 
 MESSAGES = [
@@ -82,3 +85,39 @@ async def test_a_database_that_cannot_be_reached_is_unavailable(error: OSError |
 
     with pytest.raises(Unavailable, match="no"):
         await Store(engine).add(MESSAGES)
+
+
+@pytest.mark.parametrize("bad", [{"sequence": 2**70}, {"raw": RawMessage("events.a", b"other", {})}])
+async def test_a_row_that_cannot_be_stored_never_fails_its_neighbours(audited: Settings, bad: dict[str, Any]) -> None:
+    async with open_store(audited) as store:
+        await store.add(MESSAGES[:1])
+        recorder = Recorder(store)
+        later = [replace(MESSAGES[0], sequence=number) for number in range(10, 40)]
+        later[17] = replace(MESSAGES[0], **bad)
+
+        found = await asyncio.gather(*map(recorder.record, later), return_exceptions=True)
+
+        assert [at for at, it in enumerate(found) if it is not None] == [17]
+        assert isinstance(found[17], InvalidMessage)
+        assert await store.count() == 30
+
+
+async def test_a_transaction_takes_so_many_bytes_and_no_more() -> None:
+    class Measured(ShakyStore):
+        """A store that keeps the sizes of its transactions."""
+
+        sizes: list[int]
+
+        async def add(self, messages: Sequence[StoredMessage]) -> None:
+            self.sizes.append(sum(len(it.raw.body) for it in messages))
+
+    store = Measured()
+    store.sizes = []
+    large = [
+        replace(it, raw=replace(it.raw, body=bytes(size))) for it in MESSAGES for size in (1, 5_000_000, 9_000_000)
+    ]
+    recorder = Recorder(store)
+
+    await asyncio.gather(*map(recorder.record, large))
+
+    assert store.sizes == [5_000_001, 9_000_000, 5_000_001, 9_000_000]

@@ -61,7 +61,7 @@ async def test_records_are_filtered_by_token_stream_and_time(
     async with open_store(audited) as store:
         await store.add([stored(number, subject) for number, subject in enumerate(SUBJECTS)])
 
-        records, _ = await store.find(AuditRecordsQuery(**query))
+        records = (await store.find(AuditRecordsQuery(**query))).records
 
     assert [record.sequence for record in records] == found
 
@@ -72,7 +72,7 @@ async def test_a_null_character_is_recorded_as_an_escape(audited: Settings) -> N
     async with open_store(audited) as store:
         await store.add([StoredMessage(raw, "EVENTS", 1, BEGAN, pending=0)])
 
-        ((record,), _) = await store.find(AuditRecordsQuery())
+        (record,) = (await store.find(AuditRecordsQuery())).records
 
     assert (record.subject, record.headers, record.body) == ("events.a\\0", {"h\\0": "v\\0"}, b"\0")
 
@@ -92,7 +92,7 @@ async def test_a_stream_that_was_made_anew_is_recorded_as_well(audited: Settings
         for message in (first, replace(first, stored_at=first.stored_at + timedelta(microseconds=1))):
             await store.add([message])
 
-        found, _ = await store.find(AuditRecordsQuery())
+        found = (await store.find(AuditRecordsQuery())).records
 
     assert [(record.position, record.sequence) for record in found] == [(1, 1), (2, 1)]
 
@@ -124,18 +124,18 @@ async def test_a_database_of_0_1_opens_with_its_rows_and_positions(tmp_path: Pat
 
     for _ in range(2):
         async with open_store(Settings(state=tmp_path)) as store:
-            assert [it.position for it in (await store.find(AuditRecordsQuery()))[0]][:2] == [3, 5]
+            assert [it.position for it in (await store.find(AuditRecordsQuery())).records][:2] == [3, 5]
     async with open_store(Settings(state=tmp_path)) as store:
         await store.add([stored(2, "decisions.Order-1")])
         known = StoredMessage(RawMessage("events.a", b"{}", {"h": "v"}), "EVENTS", 1, BEGAN, pending=0)
         await store.add([known, replace(known, stored_at=BEGAN + timedelta(seconds=1))])
-        found, _ = await store.find(AuditRecordsQuery())
+        found = (await store.find(AuditRecordsQuery())).records
 
     assert [(it.position, it.stream, it.sequence) for it in found] == [
         (3, "EVENTS", 1),
         (5, "EVENTS", 2),
-        (8, "DECISIONS", 2),
         (9, "EVENTS", 1),
+        (8, "DECISIONS", 2),
     ]
 
 
@@ -158,7 +158,7 @@ async def test_a_changed_row_differs_from_its_leaf_and_no_service_notices(tmp_pa
         with closing(sqlite3.connect(file)) as database, database:
             database.execute("UPDATE records SET subject = 'decisions.Order-2'")
 
-        ((record,), _) = await store.find(AuditRecordsQuery())
+        (record,) = (await store.find(AuditRecordsQuery())).records
         async with store.engine.connect() as connection:
             [[leaf]] = [leaves async for leaves in leaves_of(connection)]
 
@@ -176,11 +176,11 @@ async def test_a_reply_holds_what_fits_and_says_that_there_is_more(audited: Sett
     ]
     async with open_store(audited) as store:
         await store.add(messages)
-        newest, more = await store.find(AuditRecordsQuery())
-        before, more_before = await store.find(AuditRecordsQuery(before=newest[0].position))
-        after, _ = await store.find(AuditRecordsQuery(after=0))
+        newest = await store.find(AuditRecordsQuery())
+        before = await store.find(AuditRecordsQuery(before=newest.end))
+        after = await store.find(AuditRecordsQuery(after=0))
 
-    assert ([it.position for it in newest], more) == ([5, 6, 7], True)
-    assert [(it.body[:1], it.body_left_out) for it in newest] == [(b"x", False), (b"", True), (b"z", False)]
-    assert ([it.position for it in before], more_before) == ([4], True)
-    assert [it.position for it in after] == [1]
+    assert ([it.position for it in newest.records], newest.end) == ([5, 6, 7], 5)
+    assert [(it.body[:1], it.body_left_out) for it in newest.records] == [(b"x", False), (b"", True), (b"z", False)]
+    assert ([it.position for it in before.records], before.end) == ([4], 4)
+    assert ([it.position for it in after.records], after.end) == ([1], 1)

@@ -209,7 +209,7 @@ def test_the_query_of_the_audit_service_names_run_workflow_and_time(bus: Bus) ->
 
     query = bus.query
     assert query is not None
-    assert (query.tokens, query.since, query.limit) == (("Order", "a=2Eb"), BEGAN, 3)
+    assert (query.tokens, query.run, query.since, query.limit) == (("Order",), "a=2Eb", BEGAN, 3)
 
 
 def test_the_query_of_the_audit_service_names_state_event_and_key(bus: Bus) -> None:

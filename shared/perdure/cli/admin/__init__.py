@@ -13,6 +13,7 @@ _COMMANDS: Final = {
     "temporal": Entry(f"{__name__}.temporal", "Search attributes in a Temporal of your own."),
     "contracts": Entry(f"{__name__}.contracts", "Write or check the JSON Schemas and the AsyncAPI document."),
     "encryption": Entry(f"{__name__}.encryption", "Keys of encrypted values, and a codec endpoint for Temporal's UI."),
+    "ledger": Entry(f"{__name__}.ledger", "The key that signs the audit record."),
     "check": OnSuite(f"{__name__}.check", "Check that each event became what its verdict says."),
     "chaos": Entry(f"{__name__}.chaos", "Publish events, strike parts with faults, and verify every outcome."),
 }

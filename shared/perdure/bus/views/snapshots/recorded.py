@@ -24,7 +24,7 @@ async def recorded_snapshot(sources: AskedSources, text: str) -> FactSnapshot | 
     event = await _records(sources, AuditRecordsQuery(event=text, limit=_MOST))
     if event:
         return _snapshot(text, event)
-    run = await _records(sources, AuditRecordsQuery(stream="PROGRESS", tokens=(to_token(text),), limit=_MOST))
+    run = await _records(sources, AuditRecordsQuery(stream="PROGRESS", run=to_token(text), limit=_MOST))
     runs = tuple(_runs(run))
     return FactSnapshot(text, "run", runs=runs) if runs else None
 

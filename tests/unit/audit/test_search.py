@@ -135,6 +135,6 @@ async def store(audited: Settings) -> AsyncIterator[Store]:
     ],
 )
 async def test_records_are_found_by_state_event_and_key(store: Store, query: dict[str, Any], found: list[str]) -> None:
-    records, _ = await store.find(AuditRecordsQuery(**query))
+    records = (await store.find(AuditRecordsQuery(**query))).records
 
     assert [f"{record.stream} {record.sequence}" for record in records] == found
