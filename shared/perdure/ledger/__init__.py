@@ -7,7 +7,7 @@ from perdure.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoi
 from perdure.ledger.discrepancy import Discrepancy
 from perdure.ledger.entries import LARGEST, SALT, gap_entry, key_entry, message_entry
 from perdure.ledger.hashes import leaf_hash
-from perdure.ledger.kept import Kept
+from perdure.ledger.kept import Kept, Leaf
 from perdure.ledger.note import BadNote, Signer, Verifier
 from perdure.ledger.proof_file import BadProof, ProofFile
 from perdure.ledger.proofs import consistency_ranges, inclusion_ranges, is_consistent, is_included
@@ -25,6 +25,7 @@ __all__ = [
     "Discrepancy",
     "GrowingTree",
     "Kept",
+    "Leaf",
     "ProofFile",
     "Signer",
     "TileMissing",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "Leaf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +28,7 @@ class Kept:
     headers: Mapping[str, str]
     body: bytes | None
     salt: bytes
+
+
+Leaf = tuple[int, bytes, Kept | None]
+"""Index, entry, and what is kept of the message; None if nothing is."""

@@ -8,12 +8,9 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from perdure.ledger import Kept
+from perdure.ledger import Kept, Leaf
 
-__all__ = ["Leaf", "leaves_of"]
-
-Leaf = tuple[int, bytes, Kept | None]
-"""Index, entry, and what is kept of the message; None if nothing is."""
+__all__ = ["leaves_of"]
 
 _AT_ONCE: Final = 2000
 _LEAVES: Final = text(
