@@ -8,15 +8,17 @@ from perdure.ledger.discrepancy import Discrepancy
 from perdure.ledger.entries import LARGEST, SALT, gap_entry, key_entry, message_entry
 from perdure.ledger.hashes import leaf_hash
 from perdure.ledger.kept import Kept, Leaf
+from perdure.ledger.key_chain import KeyChain, KeyChange, change_statement, read_key_change
 from perdure.ledger.note import BadNote, Signer, Verifier
 from perdure.ledger.proof_file import BadProof, ProofFile
 from perdure.ledger.proofs import consistency_ranges, inclusion_ranges, is_consistent, is_included
-from perdure.ledger.record_entry import GAP, gap_body, record_entry
+from perdure.ledger.record_entry import GAP, KEY, gap_body, key_body, record_entry
 from perdure.ledger.tiles import GrowingTree, TileMissing, edge_tiles, range_hash, tile_path, tiles_of
 from perdure.ledger.verification import Verification, Witnessed
 
 __all__ = [
     "GAP",
+    "KEY",
     "LARGEST",
     "SALT",
     "BadNote",
@@ -25,6 +27,8 @@ __all__ = [
     "Discrepancy",
     "GrowingTree",
     "Kept",
+    "KeyChain",
+    "KeyChange",
     "Leaf",
     "ProofFile",
     "Signer",
@@ -32,6 +36,7 @@ __all__ = [
     "Verification",
     "Verifier",
     "Witnessed",
+    "change_statement",
     "consistency_ranges",
     "edge_tiles",
     "gap_body",
@@ -39,11 +44,13 @@ __all__ = [
     "inclusion_ranges",
     "is_consistent",
     "is_included",
+    "key_body",
     "key_entry",
     "leaf_hash",
     "message_entry",
     "open_checkpoint",
     "range_hash",
+    "read_key_change",
     "record_entry",
     "sign_checkpoint",
     "tile_path",

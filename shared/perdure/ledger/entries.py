@@ -55,7 +55,7 @@ def key_entry(*, verifier: str, statement: str) -> bytes:
 
     Args:
         verifier: The new key (a `vkey`).
-        statement: A note over the new key's line, signed by the key before it and by the new one.
+        statement: A note over both keys' lines, signed by the key before it and by the new one; see ``key_chain``.
     """
     return rfc8785.dumps({"v": VERSION, "key": verifier, "statement": statement})
 

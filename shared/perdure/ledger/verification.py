@@ -15,7 +15,7 @@ from perdure.ledger.discrepancy import Discrepancy, Verdict
 from perdure.ledger.entries import VERSION
 from perdure.ledger.hashes import leaf_hash
 from perdure.ledger.kept import Kept
-from perdure.ledger.record_entry import GAP, record_entry
+from perdure.ledger.record_entry import OWN, record_entry
 from perdure.ledger.tiles import GrowingTree
 
 __all__ = ["Verification", "Witnessed"]
@@ -64,7 +64,7 @@ class Verification:
         self._hashes.append(leaf_hash(entry))
         self._size += 1
         is_same = kept is not None and kept.body is not None and record_entry(kept) == entry
-        if is_same and kept is not None and kept.subject != GAP:
+        if is_same and kept is not None and kept.subject not in OWN:
             self._cover(leaf, kept.stream, kept.sequence, kept.stored_at)
         else:
             self._read(leaf, entry, kept, is_same=is_same)

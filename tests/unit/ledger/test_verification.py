@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from perdure.ledger import (
     GAP,
+    KEY,
     Checkpoint,
     Discrepancy,
     GrowingTree,
@@ -18,6 +19,8 @@ from perdure.ledger import (
     Verification,
     Witnessed,
     gap_body,
+    key_body,
+    key_entry,
     leaf_hash,
     record_entry,
 )
@@ -201,6 +204,16 @@ def test_a_deleted_declaration_of_a_gap_shows() -> None:
     it.leaves[6] = (it.leaves[6][0], None)
 
     assert "The record of the gap EVENTS:3 to EVENTS:4, leaf 6, was deleted." in [it.text for it in it.verify()]
+
+
+def test_a_new_key_is_a_leaf_of_no_message() -> None:
+    it = ledger(9, 9)
+    key = Kept("LEDGER", 1, BEGAN, KEY, {}, key_body("l+1+x", "statement"), b"")
+    it.leaves.append((record_entry(key), key))
+    it.heads.append(Witnessed(Checkpoint("l", 10, it.root(10)), "us"))
+
+    assert record_entry(key) == key_entry(verifier="l+1+x", statement="statement")
+    assert it.verify() == []
 
 
 def test_a_message_without_leaf_shows_and_a_declared_gap_does_not() -> None:
