@@ -169,6 +169,15 @@ def test_an_erased_record_is_no_fault() -> None:
     assert it.verify() == []
 
 
+def test_each_leaf_after_a_deleted_one_is_no_fault_of_its_own() -> None:
+    it = ledger()
+    it.leaves[12] = it.leaves[13] = it.leaves[20] = DELETED
+
+    faults = [fault.text for fault in it.verify() if fault.verdict == "integrity" and "deleted" in fault.text]
+
+    assert faults == ["Leaves 12 to 13 were deleted.", "Leaf 20 was deleted."]
+
+
 def with_gap(first: int, last: int) -> Ledger:
     """Return a ledger whose leaf 6 is that of a declared gap."""
     made = Ledger([(record_entry(kept), kept) for kept in map(message, (0, 1, 4, 5, 9, 8))], [])
@@ -232,7 +241,7 @@ def test_coverage_finds_exactly_what_is_missing_in_each_life_of_a_stream(
     for number, life in enumerate(lives):
         for sequence in life:
             if sequence not in missing:
-                assert coverage.add("S", sequence, BEGAN + timedelta(days=number, seconds=sequence))
+                assert coverage.add("S", sequence, number * 1000 + sequence)
 
     found = [fault.text for fault in coverage.faults()]
 
