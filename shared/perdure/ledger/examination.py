@@ -13,7 +13,7 @@ from perdure.ledger.hashes import leaf_hash
 from perdure.ledger.kept import Kept, Leaf
 from perdure.ledger.record_entry import OWN, record_entry
 
-__all__ = ["MOST", "Examined", "GapDeclared", "Messages", "examine"]
+__all__ = ["MOST", "Examined", "GapDeclared", "LeafExamination", "Messages", "examine"]
 
 MOST: Final = 1000
 """Faults that are listed: more say nothing more."""
@@ -68,18 +68,10 @@ class Examined:
 
 def examine(leaves: Iterable[Leaf]) -> Examined:
     """Compare each leaf, in order, with what is kept of its message."""
-    found, following = Examined(), None
-    examination = _Examination(found)
-    for leaf, entry, kept in leaves:
-        if leaf != following:
-            found.runs.append((leaf, bytearray()))
-        found.runs[-1][1].extend(leaf_hash(entry))
-        following = leaf + 1
-        if kept is not None and _is_plain(kept) and record_entry(kept) == entry:
-            examination.cover(leaf, kept.stream, kept.sequence, kept.stored_at)
-        else:
-            examination.read(leaf, entry, kept)
-    return found
+    examination = LeafExamination()
+    for leaf in leaves:
+        examination.take(*leaf)
+    return examination.found
 
 
 def _is_plain(kept: Kept) -> bool:
@@ -87,23 +79,39 @@ def _is_plain(kept: Kept) -> bool:
     return kept.body is not None and kept.subject not in OWN and kept.sequence < _SEQUENCES
 
 
-class _Examination:
-    """Fills in what leaves show."""
+class LeafExamination:
+    """Compares each leaf with what is kept of its message.
 
-    def __init__(self, found: Examined) -> None:
-        self._found = found
+    Attributes:
+        found: What the leaves show.
+    """
+
+    def __init__(self) -> None:
+        self.found = Examined()
         self._open: dict[str, Messages] = {}
+        self._following: int | None = None
 
-    def cover(self, leaf: int, stream: str, sequence: int, stored_at: datetime) -> None:
+    def take(self, leaf: int, entry: bytes, kept: Kept | None) -> None:
+        """Take the next leaf."""
+        if leaf != self._following:
+            self.found.runs.append((leaf, bytearray()))
+        self.found.runs[-1][1].extend(leaf_hash(entry))
+        self._following = leaf + 1
+        if kept is not None and _is_plain(kept) and record_entry(kept) == entry:
+            self._cover(leaf, kept.stream, kept.sequence, kept.stored_at)
+        else:
+            self._read(leaf, entry, kept)
+
+    def _cover(self, leaf: int, stream: str, sequence: int, stored_at: datetime) -> None:
         messages = self._open.get(stream)
         if messages is None:
             messages = self._open[stream] = Messages(stream)
-            self._found.places.append(messages)
+            self.found.places.append(messages)
         messages.sequences.append(sequence)  # the first one that may not fit
         messages.times.append((stored_at - _BEGAN) // _MICROSECOND)
         messages.leaves.append(leaf)
 
-    def read(self, leaf: int, entry: bytes, kept: Kept | None) -> None:
+    def _read(self, leaf: int, entry: bytes, kept: Kept | None) -> None:
         """Look closer at a leaf that is not simply that of the message that is kept, as one of a gap is not."""
         try:
             content: dict[str, Any] = json.loads(entry)
@@ -112,21 +120,21 @@ class _Examination:
             is_same = kept is not None and kept.body is not None and record_entry(kept) == entry
             if "body_digest" in content:
                 stored_at = datetime.fromisoformat(content["stored_at"])
-                self.cover(leaf, content["stream"], int(content["sequence"]), stored_at)
+                self._cover(leaf, content["stream"], int(content["sequence"]), stored_at)
                 fault = "" if is_same else _changed(leaf, content, kept)
             elif "key" in content:
-                self._found.keys.append((leaf, entry))
+                self.found.keys.append((leaf, entry))
                 fault = "" if is_same else f"The record of a new key, leaf {leaf}, was {_what_became_of(kept)}."
             else:
                 self._declare_gap(content["stream"], int(content["gap"]["first"]), int(content["gap"]["last"]))
                 fault = "" if is_same else _changed_gap(leaf, content["stream"], content["gap"], kept)
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             fault = f"Leaf {leaf} is no entry of version {VERSION}."
-        if fault and len(self._found.faults) < MOST:
-            self._found.faults.append(Discrepancy("integrity", leaf, fault))
+        if fault and len(self.found.faults) < MOST:
+            self.found.faults.append(Discrepancy("integrity", leaf, fault))
 
     def _declare_gap(self, stream: str, first: int, last: int) -> None:
-        self._found.places.append(GapDeclared(stream, first, last))
+        self.found.places.append(GapDeclared(stream, first, last))
         self._open.pop(stream, None)  # messages that follow belong behind it
 
 

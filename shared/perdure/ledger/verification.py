@@ -71,10 +71,7 @@ class Verification:
         """Take the next leaves, which were examined; return the tiles that changed."""
         tiles: dict[TileKey, bytes] = {}
         for first, hashes in examined.runs:
-            if first > self._next:
-                is_one = first == self._next + 1
-                gone = f"Leaf {self._next} was" if is_one else f"Leaves {self._next} to {first - 1} were"
-                self._find("integrity", self._next, f"{gone} deleted.")
+            self._miss(first)
             tiles |= self._grow(hashes)
             self._next = first + len(hashes) // _HASH
         for place in examined.places:
@@ -87,10 +84,25 @@ class Verification:
         self._faults += examined.faults[: max(0, MOST - len(self._faults))]
         return tiles
 
+    @property
+    def lacks_leaves(self) -> bool:
+        """Whether some were missing between those that were taken."""
+        return self._next != self.size
+
+    def end(self, size: int) -> None:
+        """Note that so many leaves should have been taken."""
+        self._miss(size)
+
     def faults(self) -> list[Discrepancy]:
         """Return what is wrong, once all leaves were taken; at most 1,000 faults."""
         found = [*self._faults, *self._compare_heads(), *self.coverage.faults()]
         return sorted(found, key=lambda it: self.size if it.leaf is None else it.leaf)[:MOST]
+
+    def _miss(self, first: int) -> None:
+        if first > self._next:
+            is_one = first == self._next + 1
+            gone = f"Leaf {self._next} was" if is_one else f"Leaves {self._next} to {first - 1} were"
+            self._find("integrity", self._next, f"{gone} deleted.")
 
     def _grow(self, hashes: bytearray) -> dict[TileKey, bytes]:
         """Add hashes to the tree; keep its root at each size of a checkpoint."""

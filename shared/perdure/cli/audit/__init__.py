@@ -1,0 +1,21 @@
+"""``perdure audit``: read, export and verify the audit record."""
+
+from typing import Final
+
+import typer
+
+from perdure.cli.command_group import Entry, OnSuite, new_group
+
+__all__ = ["register"]
+
+_COMMANDS: Final = {
+    "tail": OnSuite(f"{__name__}.tail", "Print the newest records: when, where, who and what."),
+    "export": Entry(f"{__name__}.export", "Write the record into a folder, or add what is new to it."),
+    "verify": Entry(f"{__name__}.verify", "Verify a record: is it whole, complete and fresh?"),
+    "key": Entry(f"{__name__}.key", "Print the key by which others verify the record."),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(new_group("Read, export and verify the audit record.", _COMMANDS), name="audit")
