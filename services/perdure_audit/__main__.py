@@ -19,10 +19,11 @@ from perdure_audit.store import open_store
 async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     async with open_store(settings) as store:
         health.checks["a store that can be written"] = store.is_writable
-        checkpoints = Checkpoints(store.engine, ledger_signer(settings.ledger_key, settings.audit.ledger), bus)
+        signer = ledger_signer(settings.ledger_key, settings.audit.ledger)
+        checkpoints = Checkpoints(store.engine, signer, bus)
         health.facts["ledger_refusal"] = lambda: checkpoints.refusal
         async with background(checkpoints.run()):
-            yield create_app(store, bus, await store.highest())
+            yield create_app(store, bus, signer.verifier, await store.highest())
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.topology import STREAMS
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
+from perdure.contracts.audit_proofs import AUDIT_PROOFS
+from perdure.ledger import Verifier
 from perdure_audit.advisories import Advisories
 from perdure_audit.gaps import Gaps
+from perdure_audit.proofs import Proofs
 from perdure_audit.recorder import Recorder
 from perdure_audit.store import Store
 
@@ -18,12 +21,13 @@ __all__ = ["create_app"]
 _CONCURRENCY: Final = 256  # messages of a stream at once: the more, the fewer transactions
 
 
-def create_app(store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxyType({})) -> App:
+def create_app(store: Store, bus: Bus, verifier: Verifier, highest: Mapping[str, int] = MappingProxyType({})) -> App:
     """Build the service; nothing connects until the app is run.
 
     Args:
         store: Where messages are recorded.
         bus: Where they come from.
+        verifier: The ledger's key.
         highest: The highest recorded sequence of each stream, by name.
     """
     recorder, advisories = Recorder(store), Advisories(bus)
@@ -56,5 +60,8 @@ def create_app(store: Store, bus: Bus, highest: Mapping[str, int] = MappingProxy
             )
             for stream in STREAMS
         ],
-        responders=[Responder(AUDIT_RECORDS, find_records)],
+        responders=[
+            Responder(AUDIT_RECORDS, find_records),
+            Responder(AUDIT_PROOFS, Proofs(store.engine, verifier, bus).respond),
+        ],
     )

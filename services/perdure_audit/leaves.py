@@ -1,6 +1,6 @@
 """The ledger in the database: leaves with contiguous indices and the full tiles over them, written by one at a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from sqlalchemy import select, text
@@ -11,7 +11,7 @@ from perdure.ledger.hashes import root_of
 from perdure.ledger.tiles import FULL, WIDTH, TileKey, hashes_of
 from perdure_audit.records import leaves, tiles
 
-__all__ = ["Leaves", "grown_tree", "lock", "size_of"]
+__all__ = ["Leaves", "grown_tree", "lock", "read_tiles", "size_of"]
 
 _LOCK: Final = 7_346_521  # any number: who holds it on PostgreSQL appends
 
@@ -60,6 +60,17 @@ async def grown_tree(connection: AsyncConnection, size: int) -> GrowingTree:
     return GrowingTree(size, edge)
 
 
+async def read_tiles(connection: AsyncConnection, size: int, keys: set[TileKey]) -> dict[TileKey, bytes]:
+    """Return these tiles of the tree over the first ``size`` leaves; one that the database lacks is absent."""
+    edge = dict(edge_tiles(size))
+    found = {key: await _last_tile(connection, key, edge[key]) for key in keys if key in edge}
+    for level, numbers in _by_level(keys - found.keys()):
+        full = select(tiles).where(tiles.c.level == level, tiles.c.number.in_(numbers))
+        for row in await connection.execute(full):
+            found[row.level, row.number] = row.hashes
+    return found
+
+
 async def _last_tile(connection: AsyncConnection, key: TileKey, width: int) -> bytes:
     """Return a partial tile: the hashes of the last leaves, or the roots of the last full tiles below it."""
     level, number = key
@@ -73,6 +84,11 @@ async def _last_tile(connection: AsyncConnection, key: TileKey, width: int) -> b
     )
     full: Iterable[bytes] = (await connection.execute(below.order_by(tiles.c.number))).scalars()
     return b"".join(root_of(hashes_of(tile)) for tile in full)
+
+
+def _by_level(keys: set[TileKey]) -> Iterator[tuple[int, list[int]]]:
+    for level in sorted({level for level, _ in keys}):
+        yield level, [number for at, number in keys if at == level]
 
 
 async def size_of(connection: AsyncConnection) -> int:

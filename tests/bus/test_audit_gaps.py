@@ -9,7 +9,7 @@ import pytest_asyncio
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecordsQuery
-from perdure.ledger import Discrepancy, Verification
+from perdure.ledger import Discrepancy, Verification, Verifier
 from perdure.record.database import leaves_of
 from perdure_audit.app import create_app
 from perdure_audit.store import Store, open_store
@@ -33,7 +33,7 @@ async def stored(bus: Bus, *sequences: int) -> list[StoredMessage]:
 
 async def receive(bus: Bus, store: Store, messages: list[StoredMessage]) -> None:
     """Give messages to an audit that starts now."""
-    app = create_app(store, bus, await store.highest())
+    app = create_app(store, bus, Verifier("perdure", bytes(32)), await store.highest())
     (progress,) = [it for it in app.subscriptions if it.stream == "PROGRESS"]
     for message in messages:
         await progress.handle(message)

@@ -226,6 +226,7 @@ async def test_only_the_operator_sends_all_requests_and_each_service_answers_its
         "queries.events.outcome.a.b": "ingest",
         "queries.runs.describe": "orchestrator",
         "queries.audit.records": "audit",
+        "queries.audit.proofs": "audit",
     }
     async with server.client(role) as role_client:
         sent = [it for it in requests if await role_client.may_publish(it)]

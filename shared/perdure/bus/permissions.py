@@ -17,6 +17,7 @@ from typing import Final
 from perdure.bus.topology import APPEND_ONLY, BUCKETS, CONSUMERS, FLOORS, OBJECTS, QUEUES, STREAMS
 from perdure.connections.nats import inbox_prefix
 from perdure.contracts.audit import AUDIT_RECORDS
+from perdure.contracts.audit_proofs import AUDIT_PROOFS
 from perdure.contracts.backfill import BACKFILL_EVENT, DESCRIBE_ROUTE
 from perdure.contracts.held_starts import CANCEL_START
 from perdure.contracts.outcomes import EVENT_OUTCOME
@@ -52,7 +53,7 @@ _OUTCOMES: Final = f"{EVENT_OUTCOME}.>"
 _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
     "ingest": (_OUTCOMES, DESCRIBE_ROUTE, BACKFILL_EVENT, CANCEL_START, START_AGAIN),
     "orchestrator": (DESCRIBE_RUN, FIND_RUNS, ACT_ON_RUN, LIST_SCHEDULES),
-    "audit": (AUDIT_RECORDS,),
+    "audit": (AUDIT_RECORDS, AUDIT_PROOFS),
 }
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these

@@ -120,7 +120,12 @@ ATTACKS: Final = [
     Attack(
         "ask the services what only operators ask",
         publishes(
-            "publisher", "queries.audit.records", "queries.runs.describe", "queries.runs.find", "queries.schedules.list"
+            "publisher",
+            "queries.audit.records",
+            "queries.audit.proofs",
+            "queries.runs.describe",
+            "queries.runs.find",
+            "queries.schedules.list",
         ),
         "violation",
     ),

@@ -1,0 +1,155 @@
+"""Answers for proofs: at which leaf a message is, what leads from there to the signed root, and that the tree grew.
+
+Each takes the tiles on its way to the root, so its cost does not depend on how much is recorded.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from perdure.bus import Bus, RawMessage, decode
+from perdure.bus.limits import LARGEST_REPLY
+from perdure.contracts import CheckpointSigned
+from perdure.contracts.audit_proofs import AuditProof, AuditProofsFound, AuditProofsQuery
+from perdure.ledger import (
+    Checkpoint,
+    TileMissing,
+    Verifier,
+    consistency_ranges,
+    inclusion_ranges,
+    open_checkpoint,
+    range_hash,
+    tiles_of,
+)
+from perdure_audit.leaves import read_tiles, size_of
+from perdure_audit.records import leaves, records
+
+__all__ = ["Proofs"]
+
+_Ranges = list[tuple[int, int]]
+
+
+class Proofs:
+    """Proves from the database what the newest checkpoint on the bus vouches for.
+
+    Args:
+        engine: The database of the ledger.
+        verifier: The ledger's key; its name is the ledger's.
+        bus: Has the checkpoints.
+    """
+
+    def __init__(self, engine: AsyncEngine, verifier: Verifier, bus: Bus) -> None:
+        self._engine = engine
+        self._verifier = verifier
+        self._bus = bus
+
+    async def respond(self, request: RawMessage) -> bytes:
+        """Reply to an ``AuditProofsQuery``."""
+        query = AuditProofsQuery.model_validate_json(request.body)
+        return (await self.find(query)).model_dump_json().encode()
+
+    async def find(self, query: AuditProofsQuery) -> AuditProofsFound:
+        """Return the proofs of a query that fit into one reply.
+
+        Raises:
+            BadNote: The newest checkpoint on the bus is not the ledger's.
+            Unavailable: The bus does not answer.
+            sqlalchemy.exc.SQLAlchemyError: The database cannot be read.
+        """
+        note = await self._newest_note()
+        head = open_checkpoint(note, [self._verifier])[0] if note else Checkpoint(self._verifier.name, 0, b"")
+        async with self._engine.connect() as connection:
+            found = AuditProofsFound(key=str(self._verifier), checkpoint=note, size=await size_of(connection))
+            try:
+                return await self._proven(connection, query, head, found)
+            except TileMissing as missing:
+                why = f"The database does not hold the {head.size} leaves of the checkpoint that was signed: {missing}"
+                return found.model_copy(update={"refusal": why})
+
+    async def _newest_note(self) -> str:
+        empty = CheckpointSigned(ledger=self._verifier.name, size=0, root="0" * 64, note="")
+        stored = await self._bus.last(empty.subject)
+        message = None if stored is None else decode(stored.raw)
+        return message.note if isinstance(message, CheckpointSigned) else ""
+
+    async def _proven(
+        self, connection: AsyncConnection, query: AuditProofsQuery, head: Checkpoint, found: AuditProofsFound
+    ) -> AuditProofsFound:
+        rows = await _rows(connection, query.places)
+        signed = {place: row for place, row in rows.items() if row["leaf"] < head.size}
+        ranges = {place: inclusion_ranges(row["leaf"], head.size) for place, row in signed.items()}
+        growth = _growth(query.grown_from, head.size)
+        tiles = await read_tiles(
+            connection, head.size, tiles_of(it for part in (growth or [], *ranges.values()) for it in part)
+        )
+
+        def hashes(of: _Ranges) -> tuple[bytes, ...]:
+            return tuple(range_hash(start, end, tiles) for start, end in of)
+
+        proofs = [_proof(place, row, hashes(ranges[place]), kept=query.kept) for place, row in signed.items()]
+        fitting = list(_fitting(proofs))
+        return found.model_copy(
+            update={
+                "proofs": tuple(fitting),
+                "unsigned": tuple(place for place in rows if place not in signed),
+                "unknown": tuple(place for place in query.places if place not in rows),
+                "more": tuple(proof.place for proof in proofs[len(fitting) :]),
+                "growth": None if growth is None else hashes(growth),
+            }
+        )
+
+
+def _growth(old: int | None, size: int) -> _Ranges | None:
+    return consistency_ranges(old, size) if old is not None and old <= size else None
+
+
+async def _rows(connection: AsyncConnection, places: Sequence[str]) -> dict[str, Any]:
+    """Return the newest record of each place that has one, with its entry, in the order of the places."""
+    by_stream: dict[str, list[int]] = defaultdict(list)
+    for place in places:
+        stream, _, sequence = place.partition(":")
+        by_stream[stream].append(int(sequence))
+    query = select(records, leaves.c.entry).join(leaves, leaves.c.leaf == records.c.leaf).order_by(records.c.position)
+    found: dict[str, Any] = {}
+    for stream, sequences in by_stream.items():
+        of_stream = query.where(records.c.stream == stream, records.c.sequence.in_(sequences))
+        for row in (await connection.execute(of_stream)).mappings():
+            found[f"{stream}:{row['sequence']}"] = row
+    return {place: found[place] for place in dict.fromkeys(places) if place in found}
+
+
+def _proof(place: str, row: Any, path: tuple[bytes, ...], *, kept: bool) -> AuditProof:
+    proof = AuditProof(place=place, leaf=row["leaf"], entry=row["entry"], path=path)
+    if not kept:
+        return proof
+    stored_at: datetime = row["said_at"]
+    if stored_at.tzinfo is None:  # SQLite keeps no time zone; every stored time is UTC
+        stored_at = stored_at.replace(tzinfo=UTC)
+    body = row["body"] if row["salt"] else None  # erased together
+    return proof.model_copy(
+        update={
+            "subject": row["subject"],
+            "stored_at": stored_at,
+            "headers": row["headers"],
+            "body": body,
+            "salt": row["salt"],
+        }
+    )
+
+
+def _fitting(proofs: Iterable[AuditProof]) -> Iterable[AuditProof]:
+    """Yield the first proofs, which fit into one reply; a body that does not fit alone is left out."""
+    room = LARGEST_REPLY
+    for proof in proofs:
+        size = len(proof.model_dump_json())
+        if size > LARGEST_REPLY:
+            proof = proof.model_copy(update={"body": None})  # noqa: PLW2901 (the same proof without it)
+            size = len(proof.model_dump_json())
+        room -= size
+        if room < 0:
+            return
+        yield proof
