@@ -3,7 +3,7 @@
 Pure: it reads no clock, no file and no database.
 """
 
-from perdure.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from perdure.ledger.checkpoint import Checkpoint, open_checkpoint, read_checkpoint, sign_checkpoint
 from perdure.ledger.discrepancy import Discrepancy
 from perdure.ledger.entries import LARGEST, SALT, gap_entry, key_entry, message_entry
 from perdure.ledger.examination import Examined, LeafExamination, examine
@@ -55,6 +55,7 @@ __all__ = [
     "message_entry",
     "open_checkpoint",
     "range_hash",
+    "read_checkpoint",
     "read_key_change",
     "record_entry",
     "sign_checkpoint",

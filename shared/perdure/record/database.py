@@ -10,9 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from perdure.ledger import Kept, Leaf, TileKey
+from perdure.ledger import Kept, Leaf, TileKey, edge_tiles, leaf_hash
+from perdure.ledger.hashes import root_of
+from perdure.ledger.tiles import WIDTH, hashes_of
 
-__all__ = ["default_database", "full_tiles", "leaves_of", "size_of_ledger"]
+__all__ = ["default_database", "edge_of", "full_tiles", "last_tile", "leaves_of", "size_of_ledger"]
 
 _AT_ONCE: Final = 500
 _ALL: Final = 2**62
@@ -21,7 +23,10 @@ _LEAVES: Final = text(
     " FROM leaves LEFT JOIN records ON records.leaf = leaves.leaf"
     " WHERE leaves.leaf >= :first AND leaves.leaf < :end ORDER BY leaves.leaf"
 )
-_TILES: Final = text("SELECT number, hashes FROM tiles WHERE level = :level AND number >= :first AND number <= :last")
+_ENTRIES: Final = text("SELECT entry FROM leaves WHERE leaf >= :first AND leaf < :end ORDER BY leaf")
+_TILES: Final = text(
+    "SELECT number, hashes FROM tiles WHERE level = :level AND number >= :first AND number <= :last ORDER BY number"
+)
 
 
 def default_database(state: Path) -> URL:
@@ -65,6 +70,25 @@ async def full_tiles(connection: AsyncConnection, keys: set[TileKey]) -> dict[Ti
         for number, hashes in await connection.execute(_TILES, query):
             found[level, number] = bytes(hashes)
     return {key: tile for key, tile in found.items() if key in keys}
+
+
+async def edge_of(connection: AsyncConnection, size: int) -> list[bytes]:
+    """Return the last tile of each level of the tree over the first ``size`` leaves; absent ones are empty.
+
+    They are made from the last leaves and from full tiles.
+    """
+    return [await last_tile(connection, key, width) for key, width in edge_tiles(size)]
+
+
+async def last_tile(connection: AsyncConnection, key: TileKey, width: int) -> bytes:
+    """Return a partial tile: the hashes of the last leaves, or the roots of the last full tiles below it."""
+    level, number = key
+    first = number * WIDTH
+    if level == 0:
+        found = await connection.execute(_ENTRIES, {"first": first, "end": first + width})
+        return b"".join(leaf_hash(bytes(entry)) for entry in found.scalars())
+    below = await connection.execute(_TILES, {"level": level - 1, "first": first, "last": first + width - 1})
+    return b"".join(root_of(hashes_of(bytes(hashes))) for _, hashes in below)
 
 
 def _kept(row: Any) -> Kept:

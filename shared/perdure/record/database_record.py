@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from perdure.errors import NotFound, Unavailable, WrongArgument
 from perdure.ledger import Examined, LeafExamination, TileKey
-from perdure.ledger.tiles import WIDTH
 from perdure.record.database import full_tiles, leaves_of
 from perdure.record.layout import LEAVES_A_FILE
 
@@ -62,6 +61,11 @@ class DatabaseRecord:
     size: int
 
     @property
+    def keeps_partial_tiles(self) -> bool:
+        """Whether it keeps the tiles that are not full too."""
+        return False
+
+    @property
     def parts(self) -> int:
         """How many parts it has."""
         return -(-self.size // LEAVES_A_FILE)
@@ -90,10 +94,6 @@ class DatabaseRecord:
             Unavailable: The database does not answer.
         """
         return self._read(lambda connection: full_tiles(connection, keys)) if keys else {}
-
-    def keeps(self, width: int) -> bool:
-        """Return whether tiles of so many hashes are kept."""
-        return width == WIDTH
 
     def _read(self, read: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         async def connected() -> Result:

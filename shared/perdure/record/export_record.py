@@ -27,6 +27,11 @@ class ExportRecord:
         return self.export.size
 
     @property
+    def keeps_partial_tiles(self) -> bool:
+        """Whether it keeps the tiles that are not full too."""
+        return True
+
+    @property
     def parts(self) -> int:
         """How many parts it has: files of records."""
         return self.export.parts
@@ -55,10 +60,6 @@ class ExportRecord:
         widths = dict(edge_tiles(self.size))
         found = {key: self.export.tile(key, widths.get(key, WIDTH)) for key in keys}
         return {key: tile for key, tile in found.items() if tile}
-
-    def keeps(self, width: int) -> bool:
-        """Return whether tiles of so many hashes are kept: all are."""
-        return width > 0
 
     def _entries(self, part: int) -> Iterator[Leaf]:
         """Yield the leaves of the bundles that can be read."""

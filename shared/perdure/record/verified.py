@@ -9,11 +9,11 @@ from typing import Final, Protocol
 
 from perdure.errors import PerdureError
 from perdure.ledger import Discrepancy, Examined, KeyChain, TileKey, Verification, Witnessed
+from perdure.ledger.tiles import FULL
 
 __all__ = ["LedgerParts", "verified"]
 
 _FEW: Final = 2  # parts: for so little, other processes are not worth their start
-_HASH: Final = 32  # bytes
 _MOST: Final = 100  # tiles that are listed
 
 
@@ -23,20 +23,20 @@ class LedgerParts(Protocol):
     Attributes:
         size: How many leaves it has.
         parts: How many parts.
+        keeps_partial_tiles: Whether it keeps the tiles that are not full too.
     """
 
     @property
     def size(self) -> int: ...  # noqa: D102
     @property
     def parts(self) -> int: ...  # noqa: D102
+    @property
+    def keeps_partial_tiles(self) -> bool: ...  # noqa: D102
     def examined(self, part: int) -> Examined:
         """Examine the leaves of a part."""
 
     def tiles(self, keys: set[TileKey]) -> dict[TileKey, bytes]:
         """Return those of these tiles that are kept."""
-
-    def keeps(self, width: int) -> bool:
-        """Return whether tiles of so many hashes are kept."""
 
 
 def verified(
@@ -55,11 +55,15 @@ def verified(
     """
     verification = Verification(witnessed, keys)
     wrong: list[Discrepancy] = []
+    partial: dict[TileKey, bytes] = {}
     for examined in _examined(record):
-        tiles = verification.add(examined)
+        partial |= verification.add(examined)
+        full = {key: partial.pop(key) for key, tile in list(partial.items()) if len(tile) == FULL}
         if not verification.lacks_leaves and len(wrong) < _MOST:
-            wrong += _differing(record, tiles)
+            wrong += _differing(full, record)
         report(verification.size)
+    if record.keeps_partial_tiles and not verification.lacks_leaves:
+        wrong += _differing(partial, record)
     verification.end(record.size)
     return verification, [*verification.faults(), *wrong]
 
@@ -86,11 +90,10 @@ def _examined(record: LedgerParts) -> Iterator[Examined]:
                 one.cancel()
 
 
-def _differing(record: LedgerParts, tiles: dict[TileKey, bytes]) -> Iterator[Discrepancy]:
-    """Compare the tiles that are kept, from which others take proofs, with the tree over the leaves."""
-    wanted = {key: tile for key, tile in tiles.items() if record.keeps(len(tile) // _HASH)}
-    kept = record.tiles(set(wanted))
-    for (level, number), tile in sorted(wanted.items()):
+def _differing(tiles: dict[TileKey, bytes], record: LedgerParts) -> Iterator[Discrepancy]:
+    """Compare the tiles over the leaves with those that are kept, from which others take proofs."""
+    kept = record.tiles(set(tiles))
+    for (level, number), tile in sorted(tiles.items()):
         if (found := kept.get((level, number))) != tile:
             leaf = number << 8 * (level + 1)
             what = "is missing" if found is None else "is not that of its leaves"
