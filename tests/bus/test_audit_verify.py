@@ -58,8 +58,8 @@ class Audited:
         shutil.copytree(self.state, folder / "state")
         return Audited(folder / "state", self.nats)
 
-    def run(self, *arguments: str | Path, bus: bool = True) -> subprocess.CompletedProcess[str]:
-        environment = {"PERDURE_STATE": str(self.state), "XDG_DATA_HOME": str(self.state.parent / "data")}
+    def run(self, *arguments: str | Path, bus: bool = True, client: str = "data") -> subprocess.CompletedProcess[str]:
+        environment = {"PERDURE_STATE": str(self.state), "XDG_DATA_HOME": str(self.state.parent / client)}
         if bus:
             environment["PERDURE_NATS__SERVERS"] = json.dumps(self.nats.servers)
         return perdure(self.state.parent, "audit", *map(str, arguments), environment=environment)
@@ -269,11 +269,14 @@ def test_two_histories_that_two_clients_were_shown_are_found_when_they_compare(
 ) -> None:
     one, other = (audited.forge(tmp_path / name, other_body(at)) for name, at in (("a", 300), ("b", 500)))
 
-    alone = [audited.run("verify", it, bus=False).returncode for it in (one, other)]
-    compared = audited.run("verify", one, "--known", other / "checkpoints.jsonl", bus=False)
+    alone = [
+        audited.run("verify", it, bus=False, client=client).returncode for client, it in (("a", one), ("b", other))
+    ]
+    compared = audited.run("verify", one, "--known", other / "checkpoints.jsonl", bus=False, client="a")
+    shown_both = audited.run("verify", other, bus=False, client="a")
 
     assert alone == [0, 0]
-    assert compared.returncode == 1
+    assert (compared.returncode, shown_both.returncode) == (1, 1)
     assert "integrity at leaf 300: Something from leaf 300 to leaf 399" in compared.stdout
 
 

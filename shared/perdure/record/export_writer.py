@@ -107,12 +107,13 @@ class ExportWriter:
         """Write what is partial, the checkpoints and keys; only now the leaves that were added are part of it.
 
         Args:
-            notes: Checkpoints that the export does not have yet, oldest first.
+            notes: Checkpoints, oldest first; one that the export has is not added again.
             keys: The verifier keys of the ledger.
         """
         self._grow()
         self._records.end()
-        self._notes += notes
+        last = self._notes[-1].sequence if self._notes else 0
+        self._notes += [note for note in notes if note.sequence > last]
         partial = self._write_partial(self.size)
         if self._notes:
             partial |= self._write_partial(min(self.size, _size_in(self._notes[-1].note)))
