@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,13 +17,17 @@ from perdure.ledger import (
     Discrepancy,
     GrowingTree,
     Kept,
+    KeyChain,
+    Signer,
     Verification,
     Witnessed,
+    change_statement,
     gap_body,
     key_body,
     key_entry,
     leaf_hash,
     record_entry,
+    sign_checkpoint,
 )
 from perdure.ledger.coverage import Coverage
 
@@ -223,6 +228,53 @@ def test_a_new_key_is_a_leaf_of_no_message() -> None:
 
     assert record_entry(key) == key_entry(verifier="l+1+x", statement="statement")
     assert it.verify() == []
+
+
+FIRST, SECOND = (Signer("l", Ed25519PrivateKey.from_private_bytes(bytes([number] * 32))) for number in range(2))
+
+
+@pytest.mark.parametrize("pinned", [FIRST, SECOND])
+@pytest.mark.parametrize(
+    ("signers", "refused"),
+    [
+        ((FIRST, FIRST, SECOND), ()),
+        ((FIRST, SECOND, SECOND), (12,)),  # the new key before the leaf that brings it
+        ((FIRST, FIRST, FIRST), (13,)),  # the old one after it
+    ],
+)
+def test_a_checkpoint_counts_by_the_key_of_its_time(
+    pinned: Signer, signers: tuple[Signer, ...], refused: tuple[int, ...]
+) -> None:
+    it = ledger(12)
+    statement = change_statement(FIRST, SECOND)
+    key = Kept("LEDGER", 1, BEGAN, KEY, {}, key_body(str(SECOND.verifier), statement), b"")
+    it.leaves.append((record_entry(key), key))
+    heads = [Checkpoint("l", size, it.root(size)) for size in (6, 12, 13)]
+    notes = [sign_checkpoint(head, signer) for head, signer in zip(heads, signers, strict=True)]
+    verification = Verification(
+        [Witnessed(head, "us", note) for head, note in zip(heads, notes, strict=True)], KeyChain(pinned.verifier)
+    )
+    for index, leaf in enumerate(it.leaves):
+        verification.take(index, *leaf)
+
+    faults = [fault.text for fault in verification.faults()]
+
+    assert [text for text in faults if "does not count" in text] == [
+        f"A checkpoint of us over {size} leaves does not count: The checkpoint over {size} leaves is not signed by the "
+        f"key of that time, {(FIRST if size < 13 else SECOND).verifier}."
+        for size in refused
+    ]
+    assert ("No checkpoint vouches for leaf 12 and those after it." in faults) == (refused == (13,))
+
+
+def test_a_signature_of_a_key_that_is_not_trusted_counts_for_nothing() -> None:
+    it = ledger(3)
+    head = Checkpoint("l", 3, it.root(3))
+    verification = Verification([Witnessed(head, "us", sign_checkpoint(head, SECOND))], KeyChain(FIRST.verifier))
+    for index, leaf in enumerate(it.leaves):
+        verification.take(index, *leaf)
+
+    assert [fault.verdict for fault in verification.faults()] == ["freshness", "integrity"]
 
 
 def test_a_message_without_leaf_shows_and_a_declared_gap_does_not() -> None:

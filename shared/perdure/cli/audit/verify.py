@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from perdure.cli.audit.records import OpenedRecord, open_record
-from perdure.cli.audit.trusted_key import TrustedKey, trusted_key
+from perdure.cli.audit.trusted_key import TrustedKey, own_key, trusted_key
 from perdure.cli.audit.verdict_text import verdict_json, verdict_lines
 from perdure.cli.client import Json
 from perdure.cli.exit_codes import NO
@@ -64,14 +64,18 @@ def register(app: typer.Typer) -> None:
         have seen, and those of --known. Nothing is trusted but the key.
         """
         from perdure.config.loader import load_settings
+        from perdure.record.seen import SeenCheckpoints
 
         settings = load_settings()
         if what is not None and Path(what).is_file():
             _verify_proof(Path(what), key, settings)
             return
         record = open_record(what, database, settings)
-        seen = _seen(settings, record)
+        seen = SeenCheckpoints.of_suite(settings.state).newest(record.ledger)
         trusted = trusted_key(key, settings, seen, record.claimed)
+        is_own = own_key(settings) == trusted.verifier
+        if seen is not None and not is_own and seen.key != str(trusted.verifier):
+            seen = None  # of another ledger with this name
         if record.silent:
             print_error(f"perdure: the checkpoints on the bus are not compared: {record.silent}")
         verification, faults = _verified(record, trusted, [*_known(known or [])], seen)
@@ -82,7 +86,8 @@ def register(app: typer.Typer) -> None:
                 console.print(cell(line), soft_wrap=True)
         if faults:
             raise typer.Exit(NO)
-        _remember(settings, record, trusted, seen)
+        if is_own:
+            _remember(settings, record, trusted, seen)
 
 
 def _verified(
@@ -98,7 +103,7 @@ def _verified(
             heads += witnessed([note.note], record.source)
         except BadNote as error:
             unreadable.append(Discrepancy("integrity", None, f"Checkpoint {note.sequence} is none: {error}"))
-    if seen is not None and seen.key == str(trusted.verifier):
+    if seen is not None:
         heads += witnessed([seen.note], "this client, seen before,")
 
     def report(done: int) -> None:
@@ -124,23 +129,20 @@ def _known(files: list[Path]) -> Iterator[Witnessed]:
             raise WrongArgument(f"--known {file}: {error}") from error
 
 
-def _seen(settings: Settings, record: OpenedRecord) -> Seen | None:
-    from perdure.record.seen import SeenCheckpoints
-
-    return SeenCheckpoints.of_suite(settings.state).newest(record.ledger)
-
-
 def _remember(settings: Settings, record: OpenedRecord, trusted: TrustedKey, seen: Seen | None) -> None:
-    """Keep the newest checkpoint, from which all that is shown later must have grown; of this suite's ledger alone."""
-    from perdure.cli.audit.trusted_key import own_key
-    from perdure.ledger import read_checkpoint
+    """Keep the newest checkpoint of this suite's ledger, from which all that is shown later must have grown."""
+    from perdure.ledger import BadNote, read_checkpoint
     from perdure.record.seen import Seen, SeenCheckpoints
 
-    if not record.notes or own_key(settings) != trusted.verifier:
+    newest = max((note.note for note in record.notes), key=lambda note: read_checkpoint(note).size, default=None)
+    if newest is None or (seen is not None and read_checkpoint(newest).size <= read_checkpoint(seen.note).size):
         return
-    newest = max((note.note for note in record.notes), key=lambda note: read_checkpoint(note).size)
-    if seen is None or read_checkpoint(newest).size > read_checkpoint(seen.note).size:
-        SeenCheckpoints.of_suite(settings.state).replace(record.ledger, seen, Seen(str(trusted.verifier), newest))
+    shown = Seen(str(trusted.verifier), newest)
+    try:
+        shown.opened()
+    except BadNote:
+        return  # the ledger has just got another key, and no checkpoint of it is there yet
+    SeenCheckpoints.of_suite(settings.state).replace(record.ledger, seen, shown)
 
 
 def _verify_proof(file: Path, key: str | None, settings: Settings) -> None:
