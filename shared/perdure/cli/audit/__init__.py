@@ -11,7 +11,7 @@ __all__ = ["register"]
 _COMMANDS: Final = {
     "tail": OnSuite(f"{__name__}.tail", "Print the newest records: when, where, who and what."),
     "export": Entry(f"{__name__}.export", "Write the record into a folder, or add what is new to it."),
-    "verify": Entry(f"{__name__}.verify", "Verify a record: is it whole, complete and fresh?"),
+    "verify": Entry(f"{__name__}.verify", "Verify that a record is whole, complete and fresh."),
     "key": Entry(f"{__name__}.key", "Print the key by which others verify the record."),
 }
 

@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
         *,
         as_json: Json = False,
     ) -> None:
-        """Verify a record: is it whole, complete and fresh?
+        """Verify that a record is whole, complete and fresh.
 
         It is compared with every signed checkpoint that is known: its own, those on the bus, the last one that you
         have seen, and those of --known. Nothing is trusted but the key.
