@@ -1,15 +1,14 @@
 """The ledger in the database: leaves with contiguous indices and the full tiles over them, written by one at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sqlalchemy import Dialect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from perdure.ledger import GrowingTree, edge_tiles, leaf_hash
-from perdure.ledger.hashes import root_of
-from perdure.ledger.tiles import FULL, WIDTH, TileKey, hashes_of
+from perdure.ledger.tiles import FULL, WIDTH, TileKey
+from perdure.record.database import edge_of, last_tile
 from perdure_audit.inserts import Insert
 from perdure_audit.records import leaves, tiles
 
@@ -61,14 +60,13 @@ async def lock(connection: AsyncConnection) -> None:
 
 async def grown_tree(connection: AsyncConnection, size: int) -> GrowingTree:
     """Return the tree over the first ``size`` leaves, with its last tiles, which are made from what lies below them."""
-    edge = [await _last_tile(connection, key, width) for key, width in edge_tiles(size)]
-    return GrowingTree(size, edge)
+    return GrowingTree(size, await edge_of(connection, size))
 
 
 async def read_tiles(connection: AsyncConnection, size: int, keys: set[TileKey]) -> dict[TileKey, bytes]:
     """Return these tiles of the tree over the first ``size`` leaves; one that the database lacks is absent."""
     edge = dict(edge_tiles(size))
-    found = {key: await _last_tile(connection, key, edge[key]) for key in keys if key in edge}
+    found = {key: await last_tile(connection, key, edge[key]) for key in keys if key in edge}
     for level, numbers in _by_level(keys - found.keys()):
         full = select(tiles).where(tiles.c.level == level, tiles.c.number.in_(numbers))
         for row in await connection.execute(full):
@@ -83,26 +81,6 @@ async def grown_further(connection: AsyncConnection, tree: GrowingTree, size: in
     query = select(leaves.c.entry).where(leaves.c.leaf >= tree.size, leaves.c.leaf < size).order_by(leaves.c.leaf)
     tree.append([leaf_hash(entry) for entry in (await connection.execute(query)).scalars()])
     return tree
-
-
-async def _last_tile(connection: AsyncConnection, key: TileKey, width: int) -> bytes:
-    """Return a partial tile: the hashes of the last leaves, or the roots of the last full tiles below it."""
-    level, number = key
-    first = number * WIDTH
-    if level == 0:
-        query = select(leaves.c.entry).where(leaves.c.leaf >= first, leaves.c.leaf < first + width)
-        found = (await connection.execute(query.order_by(leaves.c.leaf))).scalars()
-        return b"".join(map(leaf_hash, found))
-    below = select(tiles.c.hashes).where(
-        tiles.c.level == level - 1, tiles.c.number >= first, tiles.c.number < first + width
-    )
-    full: Iterable[bytes] = (await connection.execute(below.order_by(tiles.c.number))).scalars()
-    return b"".join(map(_root_of_tile, full))
-
-
-@lru_cache(512)  # 4 MB: the same full tiles are below the last one at each checkpoint and each proof
-def _root_of_tile(tile: bytes) -> bytes:
-    return root_of(hashes_of(tile))
 
 
 def _by_level(keys: set[TileKey]) -> Iterator[tuple[int, list[int]]]:

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.engine import URL, RowMapping
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -18,6 +17,7 @@ from perdure.bus.topology import STREAMS
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import InvalidMessage, Unavailable
+from perdure.record.database import default_database
 from perdure_audit.leaves import size_of
 from perdure_audit.migrate import lacks_migrations, migrate
 from perdure_audit.records import records
@@ -122,7 +122,9 @@ class Store:
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
     """Open the configured store, and create its table if there is none."""
-    engine = create_async_engine(settings.audit.database or _sqlite_url(settings.state))
+    if settings.audit.database is None:
+        (settings.state / "audit").mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(settings.audit.database or default_database(settings.state))
     begin_at_once(engine)
     try:
         async with engine.begin() as connection:
@@ -178,9 +180,3 @@ def _fitting(record: AuditRecord) -> tuple[AuditRecord, int]:
         if (size := len(fitting.model_dump_json())) <= LARGEST_REPLY:
             break
     return fitting, size
-
-
-def _sqlite_url(state: Path) -> URL:
-    folder = state.resolve() / "audit"
-    folder.mkdir(parents=True, exist_ok=True)
-    return URL.create("sqlite+aiosqlite", database=str(folder / "audit.db"))  # as text, `?` would end the path

@@ -33,7 +33,7 @@ class _Commands(CommandGroup):
         "routes": Entry("perdure.cli.routes", "Try events on the routes, see what waits, and backfill."),
         "replay": Entry("perdure.cli.replay", "Replay runs against the code that lies here, and name what differs."),
         "versions": Entry("perdure.cli.versions", "List, promote and retire versions of the code."),
-        "audit": OnSuite("perdure.cli.audit", "Read the audit record, and prove it to others."),
+        "audit": Entry("perdure.cli.audit", "Read the audit record, and prove it to others."),
         "config": Entry("perdure.cli.config", "Check the configuration, and look up its keys."),
         "admin": Entry("perdure.cli.admin", "Set up NATS, Temporal and contracts, and check a suite."),
         # short forms of what people type every day

@@ -7,7 +7,7 @@ from typing import Final
 from perdure.ledger.base64_text import decoded, encoded
 from perdure.ledger.note import BadNote, Signer, Verifier, open_note, sign_note
 
-__all__ = ["Checkpoint", "open_checkpoint", "sign_checkpoint"]
+__all__ = ["Checkpoint", "open_checkpoint", "read_checkpoint", "sign_checkpoint"]
 
 _LINES: Final = 3
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -48,6 +48,22 @@ def open_checkpoint(note: str | bytes, verifiers: list[Verifier]) -> tuple[Check
         BadNote: It is no signed checkpoint, or none of the known keys signed it.
     """
     text, signed = open_note(note, verifiers)
+    return _read(text), signed
+
+
+def read_checkpoint(note: str) -> Checkpoint:
+    """Return the checkpoint in a note, whose signatures are not verified: it counts for nothing yet.
+
+    Raises:
+        BadNote: It is no checkpoint.
+    """
+    text, blank, _ = note.rpartition("\n\n")
+    if not blank:
+        raise BadNote("A signed checkpoint is a text, an empty line and signatures.")
+    return _read(f"{text}\n")
+
+
+def _read(text: str) -> Checkpoint:
     lines = text.split("\n")[:-1]
     if len(lines) < _LINES or not all(lines):
         raise BadNote("A checkpoint has three lines or more, none of them empty: origin, size and root.")
@@ -57,4 +73,4 @@ def open_checkpoint(note: str | bytes, verifiers: list[Verifier]) -> tuple[Check
     root = decoded(written)
     if root is None or len(root) != _ROOT_BYTES:
         raise BadNote(f"The root of a checkpoint is 32 bytes in base64, not {written[:80]!r}.")
-    return Checkpoint(origin, int(size), root), signed
+    return Checkpoint(origin, int(size), root)

@@ -35,7 +35,8 @@ def message_entry(kept: Kept) -> bytes:
     """Return the entry of a stored message, whose body was not erased."""
     body = kept.body or b""
     shown, rest = _parted(kept.headers)
-    members = ",".join(f"{_quoted(name)}:{_quoted(value)}" for name, value in sorted(shown))
+    shown.sort()
+    members = ",".join([f"{_quoted(name)}:{_quoted(value)}" for name, value in shown])
     others = f'"{_headers_digest(rest, kept.salt)}"' if rest else "null"
     return (
         f'{{"body_digest":"{sha256(kept.salt + body).hexdigest()}","headers":{{{members}}},"other_headers":{others}'
@@ -67,7 +68,7 @@ def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _headers_digest(headers: list[tuple[str, str]], salt: bytes) -> str:
     """Return the digest of headers in hex: over the salt and the canonical form of their sorted pairs."""
-    pairs = ",".join(f"[{_quoted(name)},{_quoted(value)}]" for name, value in sorted(headers))
+    pairs = ",".join([f"[{_quoted(name)},{_quoted(value)}]" for name, value in sorted(headers)])
     return sha256(salt + f"[{pairs}]".encode()).hexdigest()
 
 
@@ -76,8 +77,12 @@ def _parted(headers: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[tup
     shown: list[tuple[str, str]] = []
     rest: list[tuple[str, str]] = []
     for name, value in headers.items():
-        is_shown = _is_plain(name) and len(value) <= _LONGEST and value.isascii()
-        (shown if is_shown else rest).append((_text(name), _text(value)))
+        if not value.isascii():
+            rest.append((_text(name), _text(value)))
+        elif _is_plain(name) and len(value) <= _LONGEST:
+            shown.append((name, value))
+        else:
+            rest.append((_text(name), value))
     return shown, rest
 
 
@@ -87,7 +92,9 @@ def _is_plain(name: str) -> bool:
 
 
 def _instant(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return f"{instant.isoformat(timespec='microseconds')[:-6]}Z"  # without its +00:00
 
 
 def _text(text: str) -> str:

@@ -26,6 +26,11 @@ class OrderedErasures:
         elif kept.stream == "ADMIN" and kept.subject.startswith(_ORDERS):
             self._ordered |= _leaves_in(kept.body)
 
+    def add(self, others: "OrderedErasures") -> None:
+        """Take those of another part of the ledger."""
+        self._erased |= others._erased
+        self._ordered |= others._ordered
+
     def faults(self) -> Iterator[Discrepancy]:
         """Yield what was erased without an order."""
         for leaf, place in sorted(self._erased.items()):

@@ -3,25 +3,23 @@
 Nothing of it trusts who hands the leaves over: what counts are the checkpoints, and whose they are.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from perdure.ledger.checkpoint import Checkpoint
 from perdure.ledger.coverage import Coverage
 from perdure.ledger.discrepancy import Discrepancy, Verdict
-from perdure.ledger.entries import VERSION
-from perdure.ledger.hashes import leaf_hash
+from perdure.ledger.examination import MOST, Examined, GapDeclared, Messages, examine
 from perdure.ledger.kept import Kept
+from perdure.ledger.key_chain import KeyChain
+from perdure.ledger.note import BadNote
 from perdure.ledger.ordered_erasures import OrderedErasures
-from perdure.ledger.record_entry import OWN, record_entry
-from perdure.ledger.tiles import GrowingTree
+from perdure.ledger.tiles import GrowingTree, TileKey, hashes_of
 
 __all__ = ["Verification", "Witnessed"]
 
-_MOST: Final = 1000  # faults that are listed: more say nothing more
+_HASH: Final = 32  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,110 +27,143 @@ class Witnessed:
     """A checkpoint that somebody has seen.
 
     Attributes:
-        checkpoint: The signed head.
+        checkpoint: The head.
         source: Who has it, as a report names it.
+        note: The signed note, where the signature is not verified yet.
     """
 
     checkpoint: Checkpoint
     source: str
+    note: str = ""
 
 
 class Verification:
     """Takes the leaves in their order, and finds what is wrong.
 
     Args:
-        witnessed: Every checkpoint that is known, of whatever source, its signature verified.
+        witnessed: Every checkpoint that is known, of whatever source.
+        keys: A key of the ledger that one trusts, from which its other keys follow. Without it, no signature is
+            verified, and each checkpoint counts.
+
+    Attributes:
+        coverage: What has leaves.
+        size: Leaves that were taken.
+        proven: Leaves for which a checkpoint vouches, once ``faults`` was called.
     """
 
-    def __init__(self, witnessed: Iterable[Witnessed]) -> None:
-        self._tree = GrowingTree()
-        self._hashes: list[bytes] = []  # of leaves that are not in the tree yet: many at once cost less
-        self._size = 0
+    def __init__(self, witnessed: Iterable[Witnessed], keys: KeyChain | None = None) -> None:
         self.coverage = Coverage()
+        self.size = self.proven = 0
+        self._keys = keys
+        self._tree = GrowingTree()
+        self._next = 0  # index of the next leaf, if none is missing
         self._heads: dict[int, list[Witnessed]] = {}
         for one in witnessed:
             self._heads.setdefault(one.checkpoint.size, []).append(one)
-        self._proven = 0  # leaves that the last checkpoint that fits vouches for
+        self._roots = {0: self._tree.root()}  # by size, where there is a head
+        self._sizes = sorted((it for it in self._heads if it > 0), reverse=True)  # the next one is the last
         self._faults: list[Discrepancy] = []
         self._erasures = OrderedErasures()
 
     def take(self, leaf: int, entry: bytes, kept: Kept | None) -> None:
         """Take the next leaf, with what is kept of its message; None if nothing is."""
-        if self._size in self._heads:
-            self._compare_heads()
-        if leaf > self._size:
-            gone = f"Leaf {self._size} was" if leaf == self._size + 1 else f"Leaves {self._size} to {leaf - 1} were"
-            self._find("integrity", self._size, f"{gone} deleted.")
-        self._hashes.append(leaf_hash(entry))
-        self._size += 1
-        if kept is not None and (kept.body is None or kept.stream == "ADMIN"):
-            self._erasures.take(leaf, kept)
-        is_same = kept is not None and kept.body is not None and record_entry(kept) == entry
-        if is_same and kept is not None and kept.subject not in OWN:
-            self._cover(leaf, kept.stream, kept.sequence, kept.stored_at)
-        else:
-            self._read(leaf, entry, kept, is_same=is_same)
+        self.add(examine([(leaf, entry, kept)]))
+
+    def add(self, examined: Examined) -> dict[TileKey, bytes]:
+        """Take the next leaves, which were examined; return the tiles that changed."""
+        tiles: dict[TileKey, bytes] = {}
+        for first, hashes in examined.runs:
+            self._miss(first)
+            tiles |= self._grow(hashes)
+            self._next = first + len(hashes) // _HASH
+        for place in examined.places:
+            if isinstance(place, GapDeclared):
+                self.coverage.add_gap(place.stream, place.first, place.last)
+            else:
+                self._cover(place)
+        for leaf, entry in examined.keys:
+            self._change_key(leaf, entry)
+        self._erasures.add(examined.erasures)
+        self._faults += examined.faults[: max(0, MOST - len(self._faults))]
+        return tiles
+
+    @property
+    def lacks_leaves(self) -> bool:
+        """Whether some were missing between those that were taken."""
+        return self._next != self.size
+
+    def end(self, size: int) -> None:
+        """Note that so many leaves should have been taken."""
+        self._miss(size)
 
     def faults(self) -> list[Discrepancy]:
         """Return what is wrong, once all leaves were taken; at most 1,000 faults."""
-        self._compare_heads()
-        for size, heads in sorted(self._heads.items()):
-            cut = f"{heads[0].source} has a checkpoint over {size} leaves, and only {self._size} are here"
-            self._find("freshness", self._size, f"{cut}: the end was cut.")
-        if self._proven < self._size:
-            self._find("freshness", self._proven, f"No checkpoint vouches for leaf {self._proven} and those after it.")
-        return [*self._faults, *self._erasures.faults(), *self.coverage.faults()][:_MOST]
+        found = [*self._faults, *self._compare_heads(), *self._erasures.faults(), *self.coverage.faults()]
+        return sorted(found, key=lambda it: self.size if it.leaf is None else it.leaf)[:MOST]
 
-    def _compare_heads(self) -> None:
-        """Compare the tree with the checkpoints of its size."""
-        self._tree.append(self._hashes)
-        self._hashes.clear()
-        root = self._tree.root()
-        for one in self._heads.pop(self._size, ()):
-            if one.checkpoint.root == root:
-                self._proven = self._size
-                continue
-            which = f"Something from leaf {self._proven} to leaf {self._size - 1}"
-            self._find("integrity", self._proven, f"{which} is not what the checkpoint of {one.source} vouches for.")
+    def _miss(self, first: int) -> None:
+        if first > self._next:
+            is_one = first == self._next + 1
+            gone = f"Leaf {self._next} was" if is_one else f"Leaves {self._next} to {first - 1} were"
+            self._find("integrity", self._next, f"{gone} deleted.")
 
-    def _read(self, leaf: int, entry: bytes, kept: Kept | None, *, is_same: bool) -> None:
-        """Look closer at a leaf that is not simply that of the message that is kept, as one of a gap is not."""
+    def _grow(self, hashes: bytearray) -> dict[TileKey, bytes]:
+        """Add hashes to the tree; keep its root at each size of a checkpoint."""
+        tiles: dict[TileKey, bytes] = {}
+        at, end = 0, len(hashes) // _HASH
+        while at < end:
+            stop = min(end, at + self._sizes[-1] - self.size) if self._sizes else end
+            tiles |= self._tree.append(hashes_of(hashes[at * _HASH : stop * _HASH]))
+            self.size, at = self._tree.size, stop
+            if self._sizes and self.size == self._sizes[-1]:
+                self._roots[self._sizes.pop()] = self._tree.root()
+        return tiles
+
+    def _cover(self, messages: Messages) -> None:
+        for at in self.coverage.add_all(messages.stream, messages.sequences, messages.times):
+            leaf = messages.leaves[at]
+            self._find(
+                "integrity", leaf, f"Leaf {leaf} is a second one for {messages.stream}:{messages.sequences[at]}."
+            )
+
+    def _change_key(self, leaf: int, entry: bytes) -> None:
+        if self._keys is None:
+            return
         try:
-            content: dict[str, Any] = json.loads(entry)
-            if content["v"] != VERSION:
-                raise ValueError(content["v"])  # noqa: TRY301 (one answer for all that is unreadable)
-            if "body_digest" in content:
-                stored_at = datetime.fromisoformat(content["stored_at"])
-                self._cover(leaf, content["stream"], int(content["sequence"]), stored_at)
-                if not is_same:
-                    self._compare(leaf, content, kept)
-            elif "key" not in content:
-                gap = content["gap"]
-                self.coverage.add_gap(content["stream"], int(gap["first"]), int(gap["last"]))
-                if not is_same:
-                    self._find("integrity", leaf, _changed_gap(leaf, content["stream"], gap, kept))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            self._find("integrity", leaf, f"Leaf {leaf} is no entry of version {VERSION}.")
+            self._keys.add(leaf, entry)
+        except BadNote as error:
+            self._find("integrity", leaf, str(error))
 
-    def _cover(self, leaf: int, stream: str, sequence: int, stored_at: datetime) -> None:
-        if not self.coverage.add(stream, sequence, stored_at):
-            self._find("integrity", leaf, f"Leaf {leaf} is a second one for {stream}:{sequence}.")
+    def _compare_heads(self) -> Iterator[Discrepancy]:
+        """Compare the tree with all checkpoints, from the smallest on."""
+        self.proven = 0
+        for size, heads in sorted(self._heads.items()):
+            for one in heads:
+                if (why := self._why_not_signed(one)) is not None:
+                    text = f"A checkpoint of {one.source} over {size} leaves does not count: {why}"
+                    yield Discrepancy("integrity", None, text)
+                elif size > self.size:
+                    cut = f"{one.source} has a checkpoint over {size} leaves, and only {self.size} are here"
+                    yield Discrepancy("freshness", self.size, f"{cut}: the end was cut.")
+                elif one.checkpoint.root == self._roots[size]:
+                    self.proven = size
+                else:
+                    which = f"Something from leaf {self.proven} to leaf {size - 1}"
+                    text = f"{which} is not what the checkpoint of {one.source} vouches for."
+                    yield Discrepancy("integrity", self.proven, text)
+        if self.proven < self.size:
+            text = f"No checkpoint vouches for leaf {self.proven} and those after it."
+            yield Discrepancy("freshness", self.proven, text)
 
-    def _compare(self, leaf: int, content: Mapping[str, Any], kept: Kept | None) -> None:
-        which = f"The record of {content['stream']}:{content['sequence']}, leaf {leaf},"
-        if kept is None:
-            self._find("integrity", leaf, f"{which} was deleted.")
-        elif kept.body is not None:
-            self._find("integrity", leaf, f"{which} was changed.")
-        elif (kept.stream, kept.sequence, kept.subject) != tuple(
-            content[it] for it in ("stream", "sequence", "subject")
-        ):
-            self._find("integrity", leaf, f"{which} is another message's, and its body was erased.")
+    def _why_not_signed(self, one: Witnessed) -> str | None:
+        if self._keys is None:
+            return None
+        try:
+            self._keys.open(one.note)
+        except BadNote as error:
+            return str(error)
+        return None
 
     def _find(self, verdict: Verdict, leaf: int | None, text: str) -> None:
-        self._faults.append(Discrepancy(verdict, leaf, text))
-
-
-def _changed_gap(leaf: int, stream: str, gap: Mapping[str, Any], kept: Kept | None) -> str:
-    which = f"The record of the gap {stream}:{gap['first']} to {stream}:{gap['last']}, leaf {leaf},"
-    return f"{which} was {'deleted' if kept is None else 'changed'}."
+        if len(self._faults) < MOST:
+            self._faults.append(Discrepancy(verdict, leaf, text))

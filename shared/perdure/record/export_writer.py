@@ -55,6 +55,7 @@ class ExportWriter:
         self._hashes: list[bytes] = []  # of leaves that are not in the tree yet: many at once cost less
         self._notes: list[PublishedNote] = []
         self._partial: set[str] = set()  # paths of partial tiles
+        self._finished = 0
         self._records = RecordsWriter(folder)
         self._lock = (folder / _LOCK).open("w")
         try:
@@ -75,6 +76,20 @@ class ExportWriter:
         """Leaves that were written."""
         return self._tree.size + len(self._hashes)
 
+    @property
+    def unfinished(self) -> int:
+        """Leaves that were written and are not part of the export yet."""
+        return self.size - self._finished
+
+    @property
+    def edge(self) -> list[bytes]:
+        """The last tile of each level; absent ones are empty."""
+        return [self._edge.get(key, b"") for key, _ in edge_tiles(self.size)]
+
+    def size_of(self, notes: Sequence[PublishedNote]) -> int:
+        """Return the size of the newest of these checkpoints; 0 if there is none."""
+        return _size_in(notes[-1].note) if notes else 0
+
     def newest(self) -> PublishedNote | None:
         """Return the newest checkpoint that lies there."""
         return self._notes[-1] if self._notes else None
@@ -92,12 +107,13 @@ class ExportWriter:
         """Write what is partial, the checkpoints and keys; only now the leaves that were added are part of it.
 
         Args:
-            notes: Checkpoints that the export does not have yet, oldest first.
+            notes: Checkpoints, oldest first; one that the export has is not added again.
             keys: The verifier keys of the ledger.
         """
         self._grow()
         self._records.end()
-        self._notes += notes
+        last = self._notes[-1].sequence if self._notes else 0
+        self._notes += [note for note in notes if note.sequence > last]
         partial = self._write_partial(self.size)
         if self._notes:
             partial |= self._write_partial(min(self.size, _size_in(self._notes[-1].note)))
@@ -110,7 +126,7 @@ class ExportWriter:
         replace_file(self._folder / MANIFEST, manifest.model_dump_json().encode() + b"\n")
         for path in self._partial - partial:
             (self._folder / path).unlink(missing_ok=True)
-        self._partial = partial
+        self._partial, self._finished = partial, self.size
 
     def _open(self) -> None:
         try:
@@ -128,6 +144,7 @@ class ExportWriter:
     def _go_on(self, export: Export) -> None:
         """Read what grows: the last tiles, the last bundle and the last file of records."""
         self._edge = {key: _tile(export, key, width) for key, width in edge_tiles(export.size)}
+        self._finished = export.size
         self._tree = GrowingTree(export.size, list(self._edge.values()))
         self._notes = export.checkpoints()
         sizes = {export.size, *(min(export.size, _size_in(it.note)) for it in self._notes[-1:])}

@@ -1,13 +1,16 @@
 """What is kept of a message as a line of JSON; a message whose body was erased has null in its place."""
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
+from binascii import a2b_base64
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from perdure.ledger import Kept
 
 __all__ = ["read_kept_line", "write_kept_line"]
+
+_STRINGS: Final = frozenset({str})
 
 
 def write_kept_line(leaf: int, kept: Kept) -> bytes:
@@ -32,15 +35,20 @@ def read_kept_line(line: bytes) -> tuple[int, Kept]:
         ValueError: It is no such line.
     """
     try:
-        read: dict[str, Any] = json.loads(line)
+        read: dict[str, Any] = json.loads(line.decode())
         stored_at = datetime.fromisoformat(read["stored_at"])
-        body, salt = (None if read[name] is None else b64decode(read[name]) for name in ("body", "salt"))
         if stored_at.tzinfo is None or not _is_typed(read):
             raise ValueError("a time without zone, or a member of another type")
-        kept = Kept(
-            read["stream"], read["sequence"], stored_at, read["subject"], read["headers"], body, salt or b""
-        )  # fmt: skip
-        return read["leaf"], kept
+        body, salt = read["body"], read["salt"]
+        return read["leaf"], Kept(
+            read["stream"],
+            read["sequence"],
+            stored_at,
+            read["subject"],
+            read["headers"],
+            None if body is None else a2b_base64(body),
+            b"" if salt is None else a2b_base64(salt),
+        )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("The line is none of a kept message.") from error
 
@@ -51,5 +59,5 @@ def _is_typed(read: dict[str, Any]) -> bool:
         type(read["leaf"]) is type(read["sequence"]) is int
         and type(read["stream"]) is type(read["subject"]) is str
         and type(headers) is dict
-        and all(type(value) is str for value in headers.values())
+        and _STRINGS.issuperset(map(type, headers.values()))
     )

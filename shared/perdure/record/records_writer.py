@@ -34,11 +34,17 @@ class RecordsWriter:
             self.add(leaf, one)
 
     def add(self, leaf: int, kept: Kept | None) -> None:
-        """Write what is kept of the next leaf's message, if anything is."""
+        """Write what is kept of the next leaf's message, if anything is.
+
+        Raises:
+            ValueError: Its file was ended before.
+        """
         if leaf // LEAVES_A_FILE != self._number:
             self.end()
             self._begin(leaf // LEAVES_A_FILE)
-        if kept is not None and self._lines is not None:
+        if self._lines is None:
+            raise ValueError(f"The file with leaf {leaf} has ended.")
+        if kept is not None:
             self._lines.write(write_kept_line(leaf, kept))
 
     def end(self) -> None:

@@ -18,7 +18,10 @@ from perdure.errors import Unavailable
 from tests.support.cli_bus import use_bus
 
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
-MODULES = ("runs.list", "runs.show", "runs.watch", "runs.result", "runs.acts", "runs.acting", "audit")
+MODULES = (
+    *(f"runs.{name}" for name in ("list", "show", "watch", "result", "acts", "acting", "signal")),
+    "audit.tail",
+)
 
 
 class Bus(MemoryBus):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,13 +18,17 @@ from perdure.ledger import (
     Discrepancy,
     GrowingTree,
     Kept,
+    KeyChain,
+    Signer,
     Verification,
     Witnessed,
+    change_statement,
     gap_body,
     key_body,
     key_entry,
     leaf_hash,
     record_entry,
+    sign_checkpoint,
 )
 from perdure.ledger.coverage import Coverage
 
@@ -186,6 +191,15 @@ def test_content_that_is_gone_without_an_order_is_a_fault_at_its_leaf(it: Ledger
     assert fault.text == "The content of EVENTS:13, leaf 12, was erased, and no order on ADMIN names it."
 
 
+def test_each_leaf_after_a_deleted_one_is_no_fault_of_its_own() -> None:
+    it = ledger()
+    it.leaves[12] = it.leaves[13] = it.leaves[20] = DELETED
+
+    faults = [fault.text for fault in it.verify() if fault.verdict == "integrity" and "deleted" in fault.text]
+
+    assert faults == ["Leaves 12 to 13 were deleted.", "Leaf 20 was deleted."]
+
+
 def with_gap(first: int, last: int) -> Ledger:
     """Return a ledger whose leaf 6 is that of a declared gap."""
     made = Ledger([(record_entry(kept), kept) for kept in map(message, (0, 1, 4, 5, 9, 8))], [])
@@ -233,6 +247,53 @@ def test_a_new_key_is_a_leaf_of_no_message() -> None:
     assert it.verify() == []
 
 
+FIRST, SECOND = (Signer("l", Ed25519PrivateKey.from_private_bytes(bytes([number] * 32))) for number in range(2))
+
+
+@pytest.mark.parametrize("pinned", [FIRST, SECOND])
+@pytest.mark.parametrize(
+    ("signers", "refused"),
+    [
+        ((FIRST, FIRST, SECOND), ()),
+        ((FIRST, SECOND, SECOND), (12,)),  # the new key before the leaf that brings it
+        ((FIRST, FIRST, FIRST), (13,)),  # the old one after it
+    ],
+)
+def test_a_checkpoint_counts_by_the_key_of_its_time(
+    pinned: Signer, signers: tuple[Signer, ...], refused: tuple[int, ...]
+) -> None:
+    it = ledger(12)
+    statement = change_statement(FIRST, SECOND)
+    key = Kept("LEDGER", 1, BEGAN, KEY, {}, key_body(str(SECOND.verifier), statement), b"")
+    it.leaves.append((record_entry(key), key))
+    heads = [Checkpoint("l", size, it.root(size)) for size in (6, 12, 13)]
+    notes = [sign_checkpoint(head, signer) for head, signer in zip(heads, signers, strict=True)]
+    verification = Verification(
+        [Witnessed(head, "us", note) for head, note in zip(heads, notes, strict=True)], KeyChain(pinned.verifier)
+    )
+    for index, leaf in enumerate(it.leaves):
+        verification.take(index, *leaf)
+
+    faults = [fault.text for fault in verification.faults()]
+
+    assert [text for text in faults if "does not count" in text] == [
+        f"A checkpoint of us over {size} leaves does not count: The checkpoint over {size} leaves is not signed by the "
+        f"key of that time, {(FIRST if size < 13 else SECOND).verifier}."
+        for size in refused
+    ]
+    assert ("No checkpoint vouches for leaf 12 and those after it." in faults) == (refused == (13,))
+
+
+def test_a_signature_of_a_key_that_is_not_trusted_counts_for_nothing() -> None:
+    it = ledger(3)
+    head = Checkpoint("l", 3, it.root(3))
+    verification = Verification([Witnessed(head, "us", sign_checkpoint(head, SECOND))], KeyChain(FIRST.verifier))
+    for index, leaf in enumerate(it.leaves):
+        verification.take(index, *leaf)
+
+    assert [fault.verdict for fault in verification.faults()] == ["freshness", "integrity"]
+
+
 def test_a_message_without_leaf_shows_and_a_declared_gap_does_not() -> None:
     it = with_gap(3, 4)
 
@@ -249,7 +310,7 @@ def test_coverage_finds_exactly_what_is_missing_in_each_life_of_a_stream(
     for number, life in enumerate(lives):
         for sequence in life:
             if sequence not in missing:
-                assert coverage.add("S", sequence, BEGAN + timedelta(days=number, seconds=sequence))
+                assert coverage.add("S", sequence, number * 1000 + sequence)
 
     found = [fault.text for fault in coverage.faults()]
 

@@ -1,6 +1,10 @@
 """An export has every leaf, lies as C2SP tlog-tiles wants it, and grows without losing what it had."""
 
+import itertools
+import os
 import random
+import shutil
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,6 +73,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def _small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("layout", "export", "export_writer", "records_writer"):
         monkeypatch.setattr(f"perdure.record.{module}.LEAVES_A_FILE", 2 * 256)
+    monkeypatch.setattr("perdure.record.export_writer.sync", lambda: None)  # no power fails here
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 511, 512, 513, 1300])
@@ -125,6 +130,50 @@ def test_what_was_written_without_manifest_is_written_again(tmp_path: Path) -> N
     assert read(tmp_path) == [leaf(number) for number in range(300)]
     write(tmp_path, 300, 1000)
     assert read(tmp_path) == [leaf(number) for number in range(1000)]
+
+
+def test_an_export_killed_at_any_file_goes_on(tmp_path: Path) -> None:
+    """Each file takes its name by a rename: the process dies before and after each of them."""
+    write(tmp_path / "begun", 0, 300, note(300))
+    shutil.copytree(tmp_path / "begun", tmp_path / "whole")
+    write(tmp_path / "whole", 300, 1100, note(900))
+    expected = files(tmp_path / "whole")
+    for renames in itertools.count():
+        folder = tmp_path / f"killed-{renames}"
+        shutil.copytree(tmp_path / "begun", folder)
+        if not killed_after(renames, folder):
+            break
+
+        assert len(read(folder)) in {300, 1100}
+        begun = Export(FolderFiles(folder)).size
+        write(folder, begun, 1100, note(900))
+        found = files(folder)
+        assert {path: found[path] for path in expected} == expected
+    assert renames > 20
+
+
+def killed_after(renames: int, folder: Path) -> bool:
+    """Let a process export, and kill itself before a rename, or with an odd number after it; return whether it did."""
+    child = os.fork()
+    if child == 0:
+        left, rename = itertools.count(), Path.replace
+
+        def replace_or_die(self: Path, target: Path) -> Path:
+            number = next(left)
+            if number == renames // 2 and renames % 2 == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = rename(self, target)
+            if number == renames // 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        Path.replace = replace_or_die  # type: ignore[method-assign,assignment]
+        try:
+            write(folder, 300, 1100, note(900))
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
 
 
 def test_a_leaf_that_the_database_lacks_keeps_its_place(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from perdure.bus import NatsBus
-from perdure.cli.audit import newest_records
+from perdure.cli.audit.tail import newest_records
 from perdure.cli.output import console, table
 from perdure.cli.runs.trace import trace_of, tree
 from perdure.config.settings import Settings

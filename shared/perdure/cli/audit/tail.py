@@ -1,4 +1,4 @@
-"""``perdure audit``: the messages that the audit service recorded, and what proves them."""
+"""``perdure audit tail``: the messages that the audit service recorded."""
 
 from __future__ import annotations
 
@@ -10,13 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from perdure.cli import audit_erase
 from perdure.cli.client import Json, open_bus, run_command
-from perdure.cli.command_group import new_group
 from perdure.cli.completion import complete_run
-from perdure.cli.evidence import register as register_evidence
 from perdure.cli.output import console, local_time
-from perdure.cli.receipt import register as register_receipt
 from perdure.cli.states import kinds_of_state, read_state
 from perdure.cli.times import Since, Until
 from perdure.cli.witnessing import look
@@ -40,15 +36,9 @@ _EVENT_HELP: Final = "Only an event, its commands, progress and dead letters."
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    audit = new_group("Read the audit record, and prove it to others.")
-    app.add_typer(audit, name="audit")
+    """Add the command."""
 
-    @audit.callback()
-    def group() -> None:
-        """Read the audit record, and prove it to others."""
-
-    @audit.command(epilog="Example: perdure audit tail --subject decisions --since 2h")
+    @app.command(epilog="Example: perdure audit tail --subject decisions --since 2h")
     def tail(  # noqa: PLR0913, PLR0917 (each is a flag)
         number: Annotated[int, typer.Option("--limit", "--number", "-n", min=1, max=500, help="How many.")] = 20,
         subject: Annotated[str | None, typer.Option(help="Only subjects that contain this.")] = None,

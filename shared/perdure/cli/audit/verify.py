@@ -1,0 +1,159 @@
+"""``perdure audit verify``: whether a record is whole, complete and fresh, without trusting who keeps it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from perdure.cli.audit.records import OpenedRecord, open_record
+from perdure.cli.audit.trusted_key import TrustedKey, own_key, trusted_key
+from perdure.cli.audit.verdict_text import verdict_json, verdict_lines
+from perdure.cli.client import Json
+from perdure.cli.exit_codes import NO
+from perdure.cli.output import cell, console
+from perdure.errors import Unavailable, WrongArgument
+from perdure.runtime.stderr import print_error, show_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from perdure.config.settings import Settings
+    from perdure.ledger import Discrepancy, Verification, Witnessed
+    from perdure.record.seen import Seen
+
+__all__ = ["register"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 all three hold, 1 one does not, 4 there is no record, 75 it cannot be reached. "
+    "Example: perdure audit verify ./record --known their-checkpoint --key ledger.vkey"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(epilog=_EXIT_CODES)
+    def verify(
+        what: Annotated[
+            str | None,
+            typer.Argument(
+                metavar="DIR|URL|FILE",
+                help="An export, or a .tlog-proof; by default, the audit database.",
+                show_default=False,
+            ),
+        ] = None,
+        database: Annotated[
+            str | None, typer.Option(metavar="URL", help="An audit database; by default, the configured one.")
+        ] = None,
+        known: Annotated[
+            list[Path] | None,
+            typer.Option(metavar="FILE", help="Checkpoints that somebody has kept, or a .tlog-proof."),
+        ] = None,
+        key: Annotated[
+            str | None, typer.Option(metavar="VKEY|FILE", help="The ledger's key, from whom you trust.")
+        ] = None,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Verify that a record is whole, complete and fresh.
+
+        It is compared with every signed checkpoint that is known: its own, those on the bus, the last one that you
+        have seen, and those of --known. Nothing is trusted but the key.
+        """
+        from perdure.config.loader import load_settings
+        from perdure.record.seen import SeenCheckpoints
+
+        settings = load_settings()
+        if what is not None and Path(what).is_file():
+            _verify_proof(Path(what), key, settings)
+            return
+        record = open_record(what, database, settings)
+        seen = SeenCheckpoints.of_suite(settings.state).newest(record.ledger)
+        trusted = trusted_key(key, settings, seen, record.claimed)
+        is_own = own_key(settings) == trusted.verifier
+        if seen is not None and not is_own and seen.key != str(trusted.verifier):
+            seen = None  # of another ledger with this name
+        if record.silent:
+            print_error(f"perdure: the checkpoints on the bus are not compared: {record.silent}")
+        verification, faults = _verified(record, trusted, [*_known(known or [])], seen)
+        if as_json:
+            console.out(json.dumps(verdict_json(record, trusted, verification, faults)), highlight=False)
+        else:
+            for line in verdict_lines(record, trusted, verification, faults):
+                console.print(cell(line), soft_wrap=True)
+        if faults:
+            raise typer.Exit(NO)
+        if is_own:
+            _remember(settings, record, trusted, seen)
+
+
+def _verified(
+    record: OpenedRecord, trusted: TrustedKey, known: list[Witnessed], seen: Seen | None
+) -> tuple[Verification, list[Discrepancy]]:
+    from perdure.ledger import BadNote, Discrepancy, KeyChain
+    from perdure.record.known_notes import witnessed
+    from perdure.record.verified import verified
+
+    heads, unreadable = list(known), []
+    for note in record.notes:
+        try:
+            heads += witnessed([note.note], record.source)
+        except BadNote as error:
+            unreadable.append(Discrepancy("integrity", None, f"Checkpoint {note.sequence} is none: {error}"))
+    if seen is not None:
+        heads += witnessed([seen.note], "this client, seen before,")
+
+    def report(done: int) -> None:
+        show_progress(f"{done:,} of {record.parts.size:,} leaves")
+
+    try:
+        verification, faults = verified(record.parts, heads, KeyChain(trusted.verifier), report)
+    except OSError as error:
+        raise Unavailable(str(error)) from error
+    finally:
+        show_progress("")
+    return verification, [*unreadable, *faults]
+
+
+def _known(files: list[Path]) -> Iterator[Witnessed]:
+    from perdure.ledger import BadNote
+    from perdure.record.known_notes import known_notes, witnessed
+
+    for file in files:
+        try:
+            yield from witnessed(known_notes(file.read_text(encoding="utf-8")), str(file))
+        except (OSError, UnicodeError, BadNote) as error:
+            raise WrongArgument(f"--known {file}: {error}") from error
+
+
+def _remember(settings: Settings, record: OpenedRecord, trusted: TrustedKey, seen: Seen | None) -> None:
+    """Keep the newest checkpoint of this suite's ledger, from which all that is shown later must have grown."""
+    from perdure.ledger import BadNote, read_checkpoint
+    from perdure.record.seen import Seen, SeenCheckpoints
+
+    newest = max((note.note for note in record.notes), key=lambda note: read_checkpoint(note).size, default=None)
+    if newest is None or (seen is not None and read_checkpoint(newest).size <= read_checkpoint(seen.note).size):
+        return
+    shown = Seen(str(trusted.verifier), newest)
+    try:
+        shown.opened()
+    except BadNote:
+        return  # the ledger has just got another key, and no checkpoint of it is there yet
+    SeenCheckpoints.of_suite(settings.state).replace(record.ledger, seen, shown)
+
+
+def _verify_proof(file: Path, key: str | None, settings: Settings) -> None:
+    """Verify that the entry in a file is in the ledger."""
+    from perdure.errors import PerdureError
+    from perdure.ledger import BadProof, ProofFile
+
+    trusted = trusted_key(key, settings, None, [])
+    try:
+        proof = ProofFile.parse(file.read_text(encoding="utf-8"))
+        head = proof.verified([trusted.verifier])
+    except (OSError, UnicodeError, BadProof) as error:
+        raise PerdureError(f"{file} proves nothing: {error}") from error
+    console.print(cell(f"Leaf {proof.index} is among the {head.size} of {head.origin}: {proof.extra.decode()}"))
