@@ -68,7 +68,7 @@ def create_app(store: Store, bus: Bus, keys: LedgerKeys, highest: Mapping[str, i
         ],
         responders=[
             Responder(AUDIT_RECORDS, find_records),
-            Responder(AUDIT_PROOFS, Proofs(store.engine, keys, bus).respond),
+            Responder(AUDIT_PROOFS, Proofs(store.engine, keys.verifier, bus).respond),
             Responder(FIND_ERASABLE, ErasableRecords(store).answer),
             Responder(ERASE_RECORDS, RecordEraser(store, bus).answer),
             Responder(ROTATE_LEDGER_KEY, rotates(keys, store)),

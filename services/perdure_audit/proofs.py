@@ -29,8 +29,8 @@ from perdure.ledger import (
 )
 from perdure.ledger.hashes import EMPTY
 from perdure.ledger.tiles import TileKey
-from perdure_audit.ledger_keys import STREAM, LedgerKeys
 from perdure_audit.leaves import read_tiles, size_of
+from perdure_audit.ledger_keys import STREAM
 from perdure_audit.records import leaves, records
 
 __all__ = ["Proofs"]
@@ -43,13 +43,13 @@ class Proofs:
 
     Args:
         engine: The database of the ledger.
-        keys: The ledger's keys; their name is the ledger's.
+        verifier: A key of the ledger; its name is the ledger's.
         bus: Has the checkpoints.
     """
 
-    def __init__(self, engine: AsyncEngine, keys: LedgerKeys, bus: Bus) -> None:
+    def __init__(self, engine: AsyncEngine, verifier: Verifier, bus: Bus) -> None:
         self._engine = engine
-        self._keys = keys
+        self._verifier = verifier
         self._bus = bus
 
     async def respond(self, request: RawMessage) -> bytes:
@@ -66,14 +66,14 @@ class Proofs:
         """
         note = await self._newest_note()
         async with self._engine.connect() as connection:
-            found = AuditProofsFound(key=str(self._keys.verifier), checkpoint=note, size=await size_of(connection))
+            found = AuditProofsFound(key=str(self._verifier), checkpoint=note, size=await size_of(connection))
             try:
                 return await self._proven(connection, query, found)
             except (BadNote, TileMissing, _Other) as error:
                 return found.model_copy(update={"refusal": f"The database is not what was signed: {error}"})
 
     async def _newest_note(self) -> str:
-        empty = CheckpointSigned(ledger=self._keys.verifier.name, size=0, root="0" * 64, note="")
+        empty = CheckpointSigned(ledger=self._verifier.name, size=0, root="0" * 64, note="")
         stored = await self._bus.last(empty.subject)
         message = None if stored is None else decode(stored.raw)
         return message.note if isinstance(message, CheckpointSigned) else ""
@@ -81,10 +81,10 @@ class Proofs:
     async def _proven(
         self, connection: AsyncConnection, query: AuditProofsQuery, found: AuditProofsFound
     ) -> AuditProofsFound:
-        chain, changes = KeyChain(self._keys.verifier), await _key_changes(connection)
+        chain, changes = KeyChain(self._verifier), await _key_changes(connection)
         for row in changes:
             chain.add(row["leaf"], row["entry"])
-        head = chain.open(found.checkpoint) if found.checkpoint else Checkpoint(self._keys.verifier.name, 0, EMPTY)
+        head = chain.open(found.checkpoint) if found.checkpoint else Checkpoint(self._verifier.name, 0, EMPTY)
         if head.size > found.size:
             raise _Other(f"it has {found.size} leaves, and a checkpoint over {head.size} was signed.")
         rows = await _rows(connection, query.places)

@@ -17,11 +17,11 @@ from perdure.cli.dead_letters import Choice, resend_dead_letters
 from perdure.config.settings import NatsSettings, Settings
 from perdure.contracts import DeadLetter
 from perdure.errors import InvalidMessage
-from perdure.ledger import Verifier
 from perdure_audit.app import create_app
 from perdure_audit.store import open_store
 from tests.support.approval_requests import REQUEST
 from tests.support.facts import fact
+from tests.support.ledger_keys import ledger_keys
 
 
 async def test_a_message_that_a_foreign_consumer_did_not_process_becomes_one_complete_dead_letter(
@@ -97,7 +97,7 @@ async def test_a_deleted_message_has_a_dead_letter_and_a_repeated_advisory_publi
 async def audit(bus: NatsBus, settings: NatsSettings, folder: Path) -> AsyncIterator[None]:
     async with (
         open_store(Settings(state=folder)) as store,
-        subscribed(create_app(store, bus, Verifier("perdure", bytes(32))), bus, settings, CollectorRegistry()),
+        subscribed(create_app(store, bus, ledger_keys(folder)), bus, settings, CollectorRegistry()),
     ):
         yield
 

@@ -8,12 +8,12 @@ from perdure.config.services import IngestSettings
 from perdure.config.settings import Settings
 from perdure.contracts import DeadLetter, EventVerdict, StartWorkflow
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecordsFound, AuditRecordsQuery
-from perdure.ledger import Verifier
 from perdure_audit.app import create_app as create_audit
 from perdure_audit.store import open_store
 from tests.support.app_delivery import deliver_all
 from tests.support.approval_requests import REQUEST
 from tests.support.ingest import create_ingest
+from tests.support.ledger_keys import ledger_keys
 
 SETTINGS = Settings(
     routes=(Route(on="documents.submitted", start="DocumentAnalysis"),), ingest=IngestSettings(max_payload_bytes=1_000)
@@ -60,7 +60,7 @@ async def test_audit_records_every_message_once_and_finds_it_again(audited: Sett
     await bus.publish_raw(RawMessage("events.a", b"\xff", {"h": "v"}))
     await bus.publish(REQUEST)
     async with open_store(audited) as store:
-        app = create_audit(store, bus, Verifier("perdure", bytes(32)))
+        app = create_audit(store, bus, ledger_keys(audited.state))
         for _ in range(2):
             assert set(await deliver_all(app, bus)) == {"ack"}
         query = AuditRecordsQuery(subject="approvals").model_dump_json().encode()

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_asyncio
@@ -9,10 +11,11 @@ import pytest_asyncio
 from perdure.bus import Bus, RawMessage, StoredMessage
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecordsQuery
-from perdure.ledger import Discrepancy, Verification, Verifier
+from perdure.ledger import Discrepancy, Verification
 from perdure.record.database import leaves_of
 from perdure_audit.app import create_app
 from perdure_audit.store import Store, open_store
+from tests.support.ledger_keys import ledger_keys
 
 
 @pytest_asyncio.fixture
@@ -33,7 +36,8 @@ async def stored(bus: Bus, *sequences: int) -> list[StoredMessage]:
 
 async def receive(bus: Bus, store: Store, messages: list[StoredMessage]) -> None:
     """Give messages to an audit that starts now."""
-    app = create_app(store, bus, LEDGER_KEYS, await store.highest())
+    with TemporaryDirectory() as folder:
+        app = create_app(store, bus, ledger_keys(Path(folder)), await store.highest())
     (progress,) = [it for it in app.subscriptions if it.stream == "PROGRESS"]
     for message in messages:
         await progress.handle(message)
@@ -84,10 +88,12 @@ async def test_a_record_that_begins_with_a_later_message_declares_nothing(bus: B
     assert await gaps(store) == []
 
 
-async def test_what_another_process_recorded_before_it_was_erased_is_no_gap(bus: Bus, store: Store) -> None:
+async def test_what_another_process_recorded_before_it_was_erased_is_no_gap(
+    bus: Bus, store: Store, tmp_path: Path
+) -> None:
     await publish(bus, 7)
     messages = await stored(bus, 1, 2, 3, 4, 5, 6, 7)
-    app = create_app(store, bus, Verifier("perdure", bytes(32)), {"PROGRESS": 1})
+    app = create_app(store, bus, ledger_keys(tmp_path), {"PROGRESS": 1})
     (progress,) = [it for it in app.subscriptions if it.stream == "PROGRESS"]
     await store.add([messages[0], messages[1], messages[3]])
     for sequence in (2, 3, 4, 5):

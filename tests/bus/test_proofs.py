@@ -33,6 +33,7 @@ from perdure_audit.checkpoints import Checkpoints
 from perdure_audit.proofs import Proofs
 from perdure_audit.records import leaves, records, tiles
 from perdure_audit.store import Store, open_store
+from tests.support.ledger_keys import ledger_keys
 
 BEGAN = datetime(2026, 11, 30, tzinfo=UTC)
 SIGNER = Signer("perdure", Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -47,7 +48,7 @@ def message(number: int, stream: str = "EVENTS", body: bytes | None = None) -> S
 async def ledger(settings: Settings, bus: Bus, count: int) -> AsyncIterator[tuple[Store, Proofs, Checkpoints]]:
     """Run a store with so many recorded messages, all of them signed."""
     async with open_store(settings) as store:
-        signing = Checkpoints(store.engine, SIGNER, bus)
+        signing = Checkpoints(store.engine, SIGNER.name, ledger_keys(settings.state, SIGNER), bus)
         await store.add([message(number) for number in range(1, count + 1)])
         await signing.sign()
         yield store, Proofs(store.engine, SIGNER.verifier, bus), signing

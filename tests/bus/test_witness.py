@@ -20,6 +20,7 @@ from perdure.record.witness import LedgerForked, Witness
 from perdure_audit.checkpoints import Checkpoints
 from perdure_audit.proofs import Proofs
 from perdure_audit.store import Store, open_store
+from tests.support.ledger_keys import ledger_keys
 
 BEGAN = datetime(2026, 11, 30, tzinfo=UTC)
 SIGNER, NEXT = (Signer("perdure", Ed25519PrivateKey.from_private_bytes(bytes([it] * 32))) for it in (1, 2))
@@ -29,7 +30,7 @@ SIGNER, NEXT = (Signer("perdure", Ed25519PrivateKey.from_private_bytes(bytes([it
 async def audit(folder: Path, *bodies: str, signer: Signer = SIGNER) -> AsyncIterator["Service"]:
     """Run an audit service with a history of its own."""
     async with open_store(Settings(state=folder)) as store:
-        service = Service(store, signer)
+        service = Service(store, folder, signer)
         await service.record(*bodies)
         yield service
 
@@ -37,9 +38,9 @@ async def audit(folder: Path, *bodies: str, signer: Signer = SIGNER) -> AsyncIte
 class Service:
     """An audit service on a bus of its own."""
 
-    def __init__(self, store: Store, signer: Signer) -> None:
+    def __init__(self, store: Store, folder: Path, signer: Signer) -> None:
         self.bus, self.store = MemoryBus(), store
-        self.signing = Checkpoints(store.engine, signer, self.bus)
+        self.signing = Checkpoints(store.engine, signer.name, ledger_keys(folder, signer), self.bus)
         self.proofs = Proofs(store.engine, signer.verifier, self.bus)
 
     async def record(self, *bodies: str, sign: bool = True) -> None:
@@ -123,7 +124,7 @@ async def test_a_key_that_the_one_before_has_named_is_followed(tmp_path: Path) -
         body = key_body(str(NEXT.verifier), change_statement(SIGNER, NEXT))
         await service.store.add([StoredMessage(RawMessage(KEY, body, {}), "LEDGER", 1, BEGAN, pending=0)])
         service.bus = MemoryBus()
-        service.signing = Checkpoints(service.store.engine, NEXT, service.bus)
+        service.signing = Checkpoints(service.store.engine, "perdure", ledger_keys(tmp_path / "a", NEXT), service.bus)
         service.proofs = Proofs(service.store.engine, SIGNER.verifier, service.bus)
         await service.record("3")
         head = await Witness(service.request, seen).look()

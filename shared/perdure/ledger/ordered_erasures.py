@@ -13,28 +13,33 @@ _ORDERS: Final = "admin.erasure."
 
 
 class OrderedErasures:
-    """The erased records and the orders, in whatever order they come."""
+    """The erased records and the orders, in whatever order they come.
+
+    Attributes:
+        erased: The place of each record whose content is gone, by its leaf.
+        ordered: The leaves that orders name.
+    """
 
     def __init__(self) -> None:
-        self._erased: dict[int, str] = {}
-        self._ordered: set[int] = set()
+        self.erased: dict[int, str] = {}
+        self.ordered: set[int] = set()
 
     def take(self, leaf: int, kept: Kept) -> None:
         """Take what is kept of a message beside its leaf."""
         if kept.body is None:
-            self._erased[leaf] = f"{kept.stream}:{kept.sequence}"
+            self.erased[leaf] = f"{kept.stream}:{kept.sequence}"
         elif kept.stream == "ADMIN" and kept.subject.startswith(_ORDERS):
-            self._ordered |= _leaves_in(kept.body)
+            self.ordered |= _leaves_in(kept.body)
 
     def add(self, others: "OrderedErasures") -> None:
         """Take those of another part of the ledger."""
-        self._erased |= others._erased
-        self._ordered |= others._ordered
+        self.erased |= others.erased
+        self.ordered |= others.ordered
 
     def faults(self) -> Iterator[Discrepancy]:
         """Yield what was erased without an order."""
-        for leaf, place in sorted(self._erased.items()):
-            if leaf not in self._ordered:
+        for leaf, place in sorted(self.erased.items()):
+            if leaf not in self.ordered:
                 text = f"The content of {place}, leaf {leaf}, was erased, and no order on ADMIN names it."
                 yield Discrepancy("integrity", leaf, text)
 

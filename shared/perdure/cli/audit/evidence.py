@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from perdure.cli.client import open_bus, run_command
 from perdure.cli.audit.receipt import OutputFile, proven, write_out
+from perdure.cli.client import open_bus, run_command
 from perdure.errors import NotKept
 from perdure.runtime.stderr import print_error
 

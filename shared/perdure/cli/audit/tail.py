@@ -76,10 +76,6 @@ def register(app: typer.Typer) -> None:
         )
         run_command(_tail(query, follow=follow, as_json=as_json))
 
-    register_receipt(audit)
-    register_evidence(audit)
-    audit_erase.register(audit)
-
 
 def _read_stream(name: str | None) -> str | None:
     from perdure.bus.topology import STREAMS
