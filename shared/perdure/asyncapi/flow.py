@@ -12,7 +12,7 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
     "COMMANDS": ("ingest",),
     "PROGRESS": ("orchestrator",),
     "APPROVALS": ("orchestrator",),
-    "ALERTS": ("orchestrator",),
+    "ALERTS": ("audit", "orchestrator"),
     "DECISIONS": (),
     "SIGNALS": (),
     "RECEIPTS": ("orchestrator",),
@@ -25,7 +25,10 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
 
 
 CLIENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "bot": {"send": ("DECISIONS",), "receive": ("ALERTS", "APPROVALS", "PROGRESS", "RECEIPTS", "VERDICTS")},
+    "bot": {
+        "send": ("DECISIONS",),
+        "receive": ("ALERTS", "APPROVALS", "CHECKPOINTS", "PROGRESS", "RECEIPTS", "VERDICTS"),
+    },
     "operator": {"send": ("SIGNALS",), "receive": ("CHECKPOINTS",)},
     "publisher": {"send": ("EVENTS",), "receive": ()},
 }

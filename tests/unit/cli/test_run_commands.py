@@ -19,7 +19,7 @@ from tests.support.cli_bus import use_bus
 
 BEGAN = datetime(2026, 11, 26, tzinfo=UTC)
 MODULES = (
-    *(f"runs.{name}" for name in ("list", "show", "watch", "result", "acts", "acting", "signal")),
+    *(f"runs.{name}" for name in ("list", "show", "watch", "result", "acts", "acting")),
     "audit.tail",
 )
 
