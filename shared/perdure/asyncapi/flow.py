@@ -26,6 +26,7 @@ PUBLISHERS: Final[dict[str, tuple[str, ...]]] = {
 
 CLIENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "bot": {"send": ("DECISIONS",), "receive": ("ALERTS", "APPROVALS", "PROGRESS", "RECEIPTS", "VERDICTS")},
+    "console": {"send": ("ADMIN", "DECISIONS", "EVENTS", "SIGNALS"), "receive": ()},
     "operator": {"send": ("SIGNALS",), "receive": ("CHECKPOINTS",)},
     "publisher": {"send": ("EVENTS",), "receive": ()},
 }

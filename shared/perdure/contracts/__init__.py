@@ -31,6 +31,7 @@ from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import LONGEST_COMMENT, Comment, Decision
 from perdure.contracts.decryptions import ValuesDecrypted
 from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
+from perdure.contracts.enrolments import KeyOffered
 from perdure.contracts.events import Event
 from perdure.contracts.former_claim import FormerClaim, former_signal_claim
 from perdure.contracts.message import Message, Sha256
@@ -86,6 +87,7 @@ __all__ = [
     "EventReference",
     "EventVerdict",
     "FormerClaim",
+    "KeyOffered",
     "Limit",
     "Message",
     "Notification",

@@ -25,6 +25,7 @@ from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWork
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
 from perdure.contracts.decryptions import ValuesDecrypted
+from perdure.contracts.enrolments import KeyOffered
 from perdure.contracts.notifications import Notification
 from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.progress import Progress
@@ -49,6 +50,7 @@ AnyMessage = Annotated[
     | DeadLetter
     | DeadLetterSettled
     | Decision
+    | KeyOffered
     | Notification
     | PauseChanged
     | PoliciesRead
