@@ -22,7 +22,7 @@ async def _load(desk: Desk, _: Person, query: Mapping[str, str]) -> dict[str, An
     if message is None:
         raise NotFound(f"No stored event has the id {name}.")
     event = event_in(message)
-    verdicts = [verdict for _, verdict in await verdict_messages(desk.bus, message)]
+    verdicts = [it for _, verdict in await verdict_messages(desk.bus, message) for it in verdict.routes]
     return {
         "name": place_id(message) if event is None else event.id,
         "event": event,

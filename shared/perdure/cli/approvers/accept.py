@@ -12,6 +12,8 @@ from perdure.cli.output import console
 from perdure.errors import NotFound
 
 if TYPE_CHECKING:
+    from perdure.approvers import ApproversFile
+    from perdure.bus import Bus
     from perdure.contracts import KeyOffered
 
 __all__ = ["register"]
@@ -30,27 +32,38 @@ def register(app: typer.Typer) -> None:
 
         Let the person read out the key id that their page shows: whoever controls the console could offer another.
         """
-        from perdure.approvers.offered_key import accept_key
-        from perdure.cli.admin_acts import change_of, record_change
         from perdure.cli.approvers.file import approvers_file
 
-        approvers = approvers_file(file)
-        offer = run_command(_offer(key_id))
-        known = offer.approver in approvers.current().approvers
-        accept_key(approvers, offer, roles=roles or ())
-        console.print(f"{offer.approver} signs with the key {key_id} too; only their browser holds its other half.")
-        act = "key_rotated" if known else "key_added"
-        roles_now = approvers.current().approvers[offer.approver].roles
-        record_change(approvers, change_of(approvers, act=act, approver=offer.approver, key_id=key_id, roles=roles_now))
+        approver = run_command(_accept(approvers_file(file), key_id, roles or []))
+        console.print(f"{approver} signs with the key {key_id} too; only their browser holds its other half.")
 
 
-async def _offer(key_id: str) -> KeyOffered:
+async def _accept(approvers: ApproversFile, key_id: str, roles: list[str]) -> str:
+    """Accept a key, put the change on ADMIN, and return whose key it is."""
+    from perdure.approvers.offered_key import accept_key
+    from perdure.cli.admin_acts import change_of
+
+    async with open_bus() as bus:
+        offer = await _offer(bus, key_id)
+        is_known = offer.approver in approvers.current().approvers
+        accept_key(approvers, offer, roles=roles)
+        change = change_of(
+            approvers,
+            act="key_rotated" if is_known else "key_added",
+            approver=offer.approver,
+            key_id=key_id,
+            roles=approvers.current().approvers[offer.approver].roles,
+        )
+        await bus.publish(change)
+        return offer.approver
+
+
+async def _offer(bus: Bus, key_id: str) -> KeyOffered:
     from perdure.bus import decode
     from perdure.contracts import KeyOffered
 
-    async with open_bus() as bus:
-        async for message in bus.read("admin.enrolment.*"):
-            offer = decode(message.raw)
-            if isinstance(offer, KeyOffered) and offer.key_id == key_id:
-                return offer
+    async for message in bus.read("admin.enrolment.*"):
+        offer = decode(message.raw)
+        if isinstance(offer, KeyOffered) and offer.key_id == key_id:
+            return offer
     raise NotFound(f"Nobody has offered a key {key_id}.")
