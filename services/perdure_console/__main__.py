@@ -12,14 +12,14 @@ from perdure.runtime.endpoints import Health
 from perdure.runtime.service import run_door
 from perdure_console.app import console_app
 from perdure_console.desk import Desk
-from perdure_console.feed import Feed
+from perdure_console.feed import BusFeed
 from perdure_console.identity import Identities
 from perdure_console.live import Live
 
 
 @asynccontextmanager
 async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[None]:
-    feed, approvers = Feed(bus), ApproversFile(settings.approvers_file)
+    feed, approvers = BusFeed(bus), ApproversFile(settings.approvers_file)
     identities = Identities(settings.console, approvers, console_sessions(settings.state))
     live = Live(feed, identities)
     desk = Desk(bus, approvers, settings.routes, feed, live, identities, console_links(settings.state))

@@ -9,7 +9,7 @@ from perdure.approvers import ApproversFile
 from perdure.bus import NatsBus
 from perdure.config.routes import Route
 from perdure.local.secret_files import SecretFiles
-from perdure_console.feed import Feed
+from perdure_console.feed import BusFeed
 from perdure_console.identity import Identities
 from perdure_console.live import Live
 
@@ -33,7 +33,7 @@ class Desk:
     bus: NatsBus
     approvers: ApproversFile
     routes: Sequence[Route]
-    feed: Feed
+    feed: BusFeed
     live: Live
     identities: Identities
     links: SecretFiles

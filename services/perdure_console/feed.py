@@ -10,7 +10,7 @@ from perdure.bus import Bus, StoredMessage
 from perdure.bus.subject_patterns import matches
 from perdure.errors import Unavailable
 
-__all__ = ["Feed"]
+__all__ = ["BusFeed"]
 
 _FOLLOWED: Final = {
     "PROGRESS": "progress.>",
@@ -29,7 +29,7 @@ class _Listener:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Feed:
+class BusFeed:
     """Follows some streams, each through one consumer, and wakes the pages that show what has changed.
 
     Args:

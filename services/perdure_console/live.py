@@ -12,7 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 
 from perdure.errors import Unavailable
-from perdure_console.feed import Feed
+from perdure_console.feed import BusFeed
 from perdure_console.identity import Identities
 
 __all__ = ["Draw", "Live"]
@@ -34,7 +34,7 @@ class Live:
         identities: Says whether somebody is still logged in.
     """
 
-    def __init__(self, feed: Feed, identities: Identities) -> None:
+    def __init__(self, feed: BusFeed, identities: Identities) -> None:
         self._feed = feed
         self._identities = identities
         self._closing = asyncio.Event()

@@ -18,7 +18,7 @@ from perdure_console.waiting import waiting_for
 __all__ = ["PAGE"]
 
 _SHOWN: Final = 10  # rows of each list
-_COUNTED: Final = 500  # open runs that are told apart by workflow
+_COUNTED: Final = 500  # open runs that are counted by workflow
 _MINUTE: Final = timedelta(minutes=1)
 
 

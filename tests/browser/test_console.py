@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from perdure.approvers.signature import canonical
 from perdure.asyncapi.examples import EXAMPLES
@@ -112,6 +112,32 @@ def _until_published(shop: Shop, page: Page, item: str) -> None:
                 return
         page.wait_for_timeout(1_000)
     raise AssertionError(f"{item} could not be published")
+
+
+def test_a_page_whose_first_connection_fails_is_live_as_soon_as_the_console_answers(shop: Shop, page: Page) -> None:
+    answers = iter([None, 404, 503])
+    refused = []
+
+    def refuse(route: Route) -> None:
+        status = next(answers, 200)
+        refused.append(status)
+        if status == 200:
+            route.continue_()
+        elif status is None:
+            route.abort("connectionrefused")
+        else:
+            route.fulfill(status=status, content_type="text/html", body="<h1>Not found</h1>")
+
+    page.route("**/live/**", refuse)
+    page.goto(f"{shop.address}/inbox")
+    expect(page.locator("#state")).to_be_visible()
+    other = page.context.new_page()
+    shop.publish(other, "Late?")
+
+    expect(page.get_by_role("link", name="Late?")).to_have_count(1)
+    expect(page.locator("#state")).to_be_hidden()
+    assert (refused[:4], page.get_by_text("Not found").count()) == ([None, 404, 503, 200], 0)
+    other.close()
 
 
 def test_what_was_decided_elsewhere_is_shown_and_is_no_error(shop: Shop, page: Page) -> None:
@@ -237,7 +263,7 @@ def test_the_browser_writes_the_canonical_form_that_the_worker_verifies(shop: Sh
     odd = {
         "b": [1, -0.0, 1e21, 1e-7, 333333333.3333333],
         "é": '\u2028"\\\n',
-        "\ud83d\ude00": None,
+        "\U0001f600": None,
         "a\u00e9": {"z": True, "": []},
     }
     for value in (odd, *EXAMPLES.values()):

@@ -18,7 +18,7 @@ from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health, endpoints
 from perdure_console.app import console_app
 from perdure_console.desk import Desk
-from perdure_console.feed import Feed
+from perdure_console.feed import BusFeed
 from perdure_console.identity import Identities
 from perdure_console.live import Live
 from tests.support.people import approvers_file, directory
@@ -61,7 +61,7 @@ async def open_pages(bus: NatsBus, folder: Path, *approvers: str, **settings: An
     keys = {name: SigningKey.new() for name in approvers}
     file = approvers_file(folder / "approvers.yaml", directory(keys))
     links, sessions = (SecretFiles(folder / it, timedelta(hours=1)) for it in ("links", "sessions"))
-    health, feed, identities = Health("console"), Feed(bus), Identities(own, file, sessions)
+    health, feed, identities = Health("console"), BusFeed(bus), Identities(own, file, sessions)
     live = Live(feed, identities)
     async with endpoints(own, health, CollectorRegistry()), background(feed.run()):
         await feed.started()

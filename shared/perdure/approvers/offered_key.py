@@ -1,6 +1,6 @@
 """Keys that people offer from a browser: the proof that they hold them, and their way into the approvers file."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -9,17 +9,29 @@ from pydantic import JsonValue
 from perdure.approvers.enrolment import with_key
 from perdure.approvers.entries import PublicKey
 from perdure.approvers.file import ApproversFile
-from perdure.approvers.keys import key_id_of
-from perdure.approvers.signature import verifies
+from perdure.approvers.keys import SigningKey, key_id_of
+from perdure.approvers.signature import canonical, verifies
 from perdure.contracts import KeyOffered
 from perdure.errors import Conflict, NotFound, WrongArgument
 
-__all__ = ["accept_key", "check_offer", "proven"]
+__all__ = ["accept_key", "check_offer", "offer_key", "proven"]
 
 
 def proven(approver: str, public: str) -> dict[str, JsonValue]:
     """Return the object whose canonical form the proof of a key signs."""
     return {"type": "admin.enrolment", "approver": approver, "public": public}
+
+
+def offer_key(key: SigningKey, approver: str, at: datetime) -> KeyOffered:
+    """Return the offer of a key, as a browser makes one.
+
+    Args:
+        key: The key.
+        approver: Whose it is.
+        at: The current time (UTC).
+    """
+    proof = b64encode(key.sign(canonical(proven(approver, key.public)))).decode()
+    return KeyOffered(approver=approver, public=key.public, key_id=key.key_id, proof=proof, at=at)
 
 
 def check_offer(offer: KeyOffered) -> None:

@@ -1,6 +1,5 @@
 """One example of each body. The decision is signed, so that programs in any language can check theirs against it."""
 
-from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
@@ -9,7 +8,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from perdure.approvers import SigningKey, sign
-from perdure.approvers.offered_key import proven
+from perdure.approvers.offered_key import offer_key
 from perdure.approvers.signature import canonical
 from perdure.contracts import (
     Alert,
@@ -28,7 +27,6 @@ from perdure.contracts import (
     Decision,
     EventReference,
     EventVerdict,
-    KeyOffered,
     Message,
     Notification,
     PauseChanged,
@@ -146,14 +144,7 @@ _messages: Final[tuple[Message, ...]] = (
         at=_AT,
     ),
     PoliciesRead(digest=sha256(b"{}").hexdigest(), at=_AT),
-    KeyOffered(
-        approver="ada",
-        public=_KEY.public,
-        key_id=_KEY.key_id,
-        proof=b64encode(_KEY.sign(canonical(proven("ada", _KEY.public)))).decode(),
-        device="Mozilla/5.0",
-        at=_AT,
-    ),
+    offer_key(_KEY, "ada", _AT),
     ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
     EventVerdict(
         event_id="42",

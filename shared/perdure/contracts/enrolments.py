@@ -31,7 +31,7 @@ class KeyOffered(Message):
     type: Literal["admin.enrolment"] = "admin.enrolment"
     approver: _Name
     public: _Text
-    key_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    key_id: _Name
     proof: _Text
     device: _Text = ""
     at: Instant

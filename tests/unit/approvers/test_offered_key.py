@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perdure.approvers import ApproversFile, SigningKey
-from perdure.approvers.offered_key import accept_key, proven
+from perdure.approvers.offered_key import accept_key, offer_key, proven
 from perdure.approvers.signature import canonical
 from perdure.contracts import KeyOffered
 from perdure.errors import Conflict, NotFound, WrongArgument
@@ -24,8 +24,7 @@ def file(tmp_path: Path) -> ApproversFile:
 
 def offered(name: str = "ada", *, by: SigningKey = KEY, **fields: Any) -> KeyOffered:
     proof = b64encode(by.sign(canonical(proven(name, KEY.public)))).decode()
-    known = {"approver": name, "public": KEY.public, "key_id": KEY.key_id, "proof": proof, "at": datetime.now(UTC)}
-    return KeyOffered.model_validate({**known, **fields})
+    return offer_key(KEY, name, datetime.now(UTC)).model_copy(update={"proof": proof, **fields})
 
 
 def test_an_accepted_key_counts_beside_the_earlier_one(file: ApproversFile) -> None:
