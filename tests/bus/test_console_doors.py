@@ -1,15 +1,21 @@
 """Who gets into the console, and what it refuses: hosts, forms of other pages, used links, and what a role may not."""
 
+import json
+import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from hashlib import sha256
+from html import unescape
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import rfc8785
 
 from perdure.bus import NatsBus, connect, decode
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
-from perdure.contracts import Decision, Policy, request_digest
+from perdure.contracts import ApprovalEscalated, ApprovalRequested, Decision, Escalation, Policy, request_digest
 from tests.support.approval_requests import REQUEST
 from tests.support.console_pages import Pages, open_pages
 from tests.support.people import signed
@@ -18,6 +24,7 @@ ASKED = REQUEST.model_copy(
     update={"digest_version": 2, "policy": Policy(people=("ada", "bob"), quorum=2), "expires_at": None}
 )
 ASKED = ASKED.model_copy(update={"digest": request_digest(ASKED)})
+HOUR = timedelta(hours=1)
 PAGES = ("/", "/inbox", "/runs", "/publish", "/key", "/request?id=w.1")
 WRITES = ("/publish", "/run", "/request", "/key", "/leave", "/enter")
 
@@ -157,6 +164,23 @@ async def test_a_decision_that_was_signed_elsewhere_is_published_as_it_is(pages:
         assert answer.status_code == 303
         assert "Stored, not judged yet" in (await ada.get(answer.headers["location"])).text
     assert await decisions(nats) == [vote]
+
+
+async def test_what_is_signed_has_the_digest_also_after_an_escalation(pages: Pages, nats: NatsBus) -> None:
+    about = {name: getattr(ASKED, name) for name in ("workflow", "workflow_id", "run_id", "request_id")}
+    opened = {
+        **ASKED.model_dump(),
+        "policy": Policy(people=("ada",), escalate=(Escalation(after=HOUR, people=("bob",)),)),
+    }
+    request = ApprovalRequested.model_validate(opened | {"run_id": "later"})
+    request = request.model_copy(update={"digest": request_digest(request)})
+    await nats.publish(request)
+    await nats.publish(ApprovalEscalated.model_validate({**about, "run_id": "later", "to": ("bob",), "count": 1}))
+    async with pages.entered("bob") as bob:
+        shown = (await bob.get("/request", params={"id": "w.1"})).text
+
+    (signed_over,) = re.findall(r'data-request="([^"]*)"', shown)
+    assert sha256(rfc8785.dumps(json.loads(unescape(signed_over)))).hexdigest() == request.digest
 
 
 async def test_a_proxy_names_people_and_nobody_else_does(nats: NatsBus, tmp_path: Path) -> None:
