@@ -7,6 +7,7 @@ from perdure.contracts import (
     ApproversFileRead,
     BackfillRan,
     DeadLetterSettled,
+    KeyOffered,
     PauseChanged,
     PoliciesRead,
     RunActed,
@@ -21,6 +22,7 @@ AdminAct = (
     | ApproversFileRead
     | BackfillRan
     | DeadLetterSettled
+    | KeyOffered
     | PauseChanged
     | PoliciesRead
     | RunActed
@@ -38,6 +40,8 @@ def describe_act(act: AdminAct) -> str:  # noqa: PLR0911 (one sentence for each 
         case ApproverChanged():
             what = [act.act.replace("_", " "), act.key_id, f"to {', '.join(act.delegates)}" if act.delegates else None]
             return f"{act.by}: {act.approver} {' '.join(filter(None, what))}"
+        case KeyOffered():
+            return f"{act.approver}: offered key {act.key_id}, {act.device or 'of no named device'}"
         case ApproversFileRead():
             return f"approvers file {act.digest[:_DIGITS]}: {', '.join([*act.approvers, *act.proxies]) or 'nobody'}"
         case PoliciesRead():

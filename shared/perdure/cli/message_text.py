@@ -15,6 +15,7 @@ from perdure.contracts import (
     DeadLetterSettled,
     Decision,
     EventVerdict,
+    KeyOffered,
     Message,
     Notification,
     PauseChanged,
@@ -76,6 +77,7 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911, PLR0912 (one sen
             | ApproversFileRead()
             | BackfillRan()
             | DeadLetterSettled()
+            | KeyOffered()
             | PauseChanged()
             | PoliciesRead()
             | RunActed()
