@@ -1,6 +1,7 @@
 """The console in Chromium, on a real suite: what people do, through kills, without JavaScript, under attack."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -137,6 +138,20 @@ def test_a_page_whose_first_connection_fails_is_live_as_soon_as_the_console_answ
     expect(page.get_by_role("link", name="Late?")).to_have_count(1)
     expect(page.locator("#state")).to_be_hidden()
     assert (refused[:4], page.get_by_text("Not found").count()) == ([None, 404, 503, 200], 0)
+    other.close()
+
+
+def test_a_page_is_live_however_late_its_scripts_come(shop: Shop, page: Page) -> None:
+    def delay(route: Route) -> None:
+        time.sleep(0.3)  # htmx would have begun without its extensions by then
+        route.continue_()
+
+    page.route("**/static/hx-*.js", delay)
+    page.goto(f"{shop.address}/inbox")
+    other = page.context.new_page()
+    shop.publish(other, "Slow?")
+
+    expect(page.get_by_role("link", name="Slow?")).to_have_count(1)
     other.close()
 
 

@@ -34,7 +34,7 @@ AdminAct = (
 _DIGITS: Final = 12  # of a digest
 
 
-def describe_act(act: AdminAct) -> str:  # noqa: PLR0911 (one sentence for each kind)
+def describe_act(act: AdminAct) -> str:  # noqa: C901, PLR0911 (one sentence for each kind)
     """Return who did what to whom, as far as the act names it."""
     match act:
         case ApproverChanged():
