@@ -20,7 +20,7 @@ help: ## List the targets
 demo: $(INSTALLED) ## Show a run that survives a killed orchestrator, in one minute
 	@$(BIN)/perdure demo $(ARGS)
 
-up: $(INSTALLED) ## Run NATS, Temporal and the four services until interrupted
+up: $(INSTALLED) ## Run NATS, Temporal and the services until interrupted
 	@$(BIN)/perdure up $(ARGS)
 
 test: $(INSTALLED) $(NPM) $(GO) ## Run all tests, four at a time, since most of them wait

@@ -30,6 +30,7 @@ PUBLISHES = {
     "orchestrator": "progress approvals alerts receipts dlq stuck",
     "notifier": "notifications decisions dlq notices",
     "audit": "dlq",
+    "console": "events decisions signals",
     "operator": f"{ALL} notices".replace("verdicts ", ""),  # dead-lettered notices are resent
 }
 SUBSCRIBES = {"bot": "approvals alerts receipts progress verdicts", "operator": ALL}
@@ -39,6 +40,7 @@ READS = {
     "orchestrator": "PROGRESS STUCK WAITING LATEST OBJ_PAYLOADS APPROVALS",
     "notifier": "APPROVALS PROGRESS RECEIPTS",
     "audit": "DLQ",
+    "console": f"{ALL.upper()} STUCK WAITING",
 }
 CONSUMERS = {
     "ingest": "EVENTS DLQ",
@@ -135,7 +137,8 @@ async def test_no_role_subscribes_to_or_publishes_into_the_inbox_of_another(serv
         published = {it for it in inboxes if await role_client.may_publish(f"{it}.a.b")}
 
     assert subscribed == {own}
-    replies = {role: {"_INBOX_operator"} for role in ("ingest", "orchestrator", "audit")} | {"operator": {own}}
+    asking = {"_INBOX_operator", "_INBOX_console"}
+    replies = dict.fromkeys(("ingest", "orchestrator", "audit"), asking) | {"operator": {own}}
     assert published == replies.get(role, set())
 
 
@@ -188,7 +191,11 @@ async def test_a_role_writes_its_own_floors_only(server: Server, role: str) -> N
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "operator"])
 async def test_a_role_creates_consumers_on_the_streams_it_reads_only(server: Server, role: str) -> None:
-    ordered = {"ingest": {"PROGRESS", "WAITING", "LATEST", "OPEN"}, "notifier": {"APPROVALS", "RECEIPTS"}}
+    ordered = {
+        "ingest": {"PROGRESS", "WAITING", "LATEST", "OPEN"},
+        "notifier": {"APPROVALS", "RECEIPTS"},
+        "console": {"PROGRESS", "APPROVALS", "RECEIPTS", "VERDICTS", "DLQ", "STUCK"},
+    }
     async with server.client(role) as role_client:
         made = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.CONSUMER.CREATE.{it}.mine")}
         filtered = {it for it in STREAMS if await role_client.may_publish(f"$JS.API.CONSUMER.CREATE.{it}.mine.a.b")}
@@ -231,7 +238,9 @@ async def test_a_role_writes_to_its_own_buckets_only(server: Server, role: str) 
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_only_the_operator_sends_all_requests_and_each_service_answers_its_own(server: Server, role: str) -> None:
+async def test_only_operator_and_console_send_all_requests_and_each_service_answers_its_own(
+    server: Server, role: str
+) -> None:
     requests = {
         "queries.events.outcome.a.b": "ingest",
         "queries.runs.describe": "orchestrator",
@@ -246,7 +255,8 @@ async def test_only_the_operator_sends_all_requests_and_each_service_answers_its
         sent = [it for it in requests if await role_client.may_publish(it)]
         answered = [it for it in requests if await role_client.may_subscribe(it)]
 
-    assert sent == {"operator": list(requests), "publisher": ["queries.events.outcome.a.b"]}.get(role, [])
+    every = list(requests)
+    assert sent == {"operator": every, "console": every, "publisher": ["queries.events.outcome.a.b"]}.get(role, [])
     assert answered == [request for request, service in requests.items() if service == role]
 
 
@@ -296,6 +306,28 @@ async def test_deliveries_of_a_bots_push_consumer_are_stored_nowhere(server: Ser
         after = [(await operator.js.stream_info(it)).state for it in streams]
 
     assert [(it.messages, it.last_seq) for it in after] == [(it.messages, it.last_seq) for it in before]
+
+
+async def test_the_console_writes_what_a_person_does_there_and_no_record_of_others(server: Server) -> None:
+    async with server.client("console") as console:
+        allowed = [await console.may_publish(it, b"{}") for it in ("admin.enrolment.ada", "admin.run.r", "acts.runs")]
+        denied = [
+            await console.may_publish(it, b"{}")
+            for it in (
+                "admin.approver.ada",
+                "admin.approvers_file",
+                "admin.policies",
+                "admin.pause.suite",
+                "events.schedules.nightly",
+                "acts.starts.cancel",
+                "queries.runs.find",
+                "$JS.API.STREAM.CREATE.EVENTS",
+                "$JS.API.STREAM.MSG.DELETE.DLQ",
+            )
+        ]
+
+    assert all(allowed)
+    assert not any(denied)
 
 
 async def test_a_bot_reads_requests_and_receipts_and_publishes_decisions(server: Server) -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from perdure.config.loader import load_settings
 from perdure.config.settings import Settings
-from perdure.local.services import SERVICES
+from perdure.local.services import CONSOLE, SERVICES
 from perdure_orchestrator.app import Role
 from tests.support.binaries import binary
 
@@ -21,7 +21,7 @@ DEPLOY: Final = ROOT / "deploy"
 KUBERNETES: Final = DEPLOY / "kubernetes"
 COMPOSE: Final = ROOT / "docker-compose.yml"
 CONFIGURATIONS: Final = (DEPLOY / "perdure.yaml", KUBERNETES / "perdure.yaml")
-PORTS: Final = {name: getattr(Settings.model_construct(), name).http_port for name in SERVICES}
+PORTS: Final = {name: getattr(Settings.model_construct(), name).http_port for name in (*SERVICES, CONSOLE)}
 
 
 @cache

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from perdure.local.ports import is_free
-from perdure.local.services import SERVICES
+from perdure.local.services import CONSOLE, SERVICES
 from perdure.local.state import State
 
 SERVERS: Final = ("nats", "nats_monitor", "temporal", "temporal_ui", "temporal_http", "temporal_metrics")
@@ -32,4 +32,4 @@ def free_port() -> int:
 def give_ports(state: Path) -> None:
     """Store this test process's ports in a state folder, so that its suite takes no standard port."""
     state.mkdir(parents=True, exist_ok=True)
-    State(state).remember_ports({name: free_port() for name in (*SERVERS, *SERVICES)})
+    State(state).remember_ports({name: free_port() for name in (*SERVERS, *SERVICES, CONSOLE)})

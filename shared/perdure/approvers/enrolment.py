@@ -11,7 +11,7 @@ from perdure.approvers.keys import SigningKey, key_id_in
 from perdure.errors import SetupError
 from perdure.values.protection import Protection
 
-__all__ = ["enrol", "find_key", "key_file"]
+__all__ = ["enrol", "find_key", "key_file", "with_key"]
 
 
 def key_file(folder: Path, name: str) -> Path:
@@ -79,11 +79,12 @@ def enrol(  # noqa: PLR0913 (what a key is)
             private.rename(private.with_stem(f"{name}~{key_id_in(private)}"))
         key.write(private, protection, passphrase)
         public = PublicKey(public=key.public, created=datetime.now(UTC).replace(microsecond=0))
-        changed.append(_with(known, name, public, roles=roles, proxy=proxy))
+        changed.append(with_key(known, name, public, roles=roles, proxy=proxy))
     return key, private
 
 
-def _with(known: Directory, name: str, key: PublicKey, *, roles: Iterable[str], proxy: bool) -> Directory:
+def with_key(known: Directory, name: str, key: PublicKey, *, roles: Iterable[str], proxy: bool) -> Directory:
+    """Return the content of the approvers file with another key of a person or proxy, new or known."""
     if proxy:
         program = known.proxies.get(name, Proxy())
         program = program.model_copy(update={"keys": (*program.keys, key)})

@@ -8,6 +8,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from perdure.approvers import SigningKey, sign
+from perdure.approvers.offered_key import offer_key
 from perdure.approvers.signature import canonical
 from perdure.contracts import (
     Alert,
@@ -145,6 +146,7 @@ _messages: Final[tuple[Message, ...]] = (
         at=_AT,
     ),
     PoliciesRead(digest=sha256(b"{}").hexdigest(), at=_AT),
+    offer_key(_KEY, "ada", _AT),
     ApproverChanged(act="key_added", approver="ada", key_id=_KEY.key_id, digest=_FILE, by="ada", at=_AT),
     EventVerdict(
         event_id="42",

@@ -29,6 +29,7 @@ CLIENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "send": ("DECISIONS",),
         "receive": ("ALERTS", "APPROVALS", "CHECKPOINTS", "PROGRESS", "RECEIPTS", "VERDICTS"),
     },
+    "console": {"send": ("ADMIN", "DECISIONS", "EVENTS", "SIGNALS"), "receive": ()},
     "operator": {"send": ("SIGNALS",), "receive": ("CHECKPOINTS",)},
     "publisher": {"send": ("EVENTS",), "receive": ()},
 }

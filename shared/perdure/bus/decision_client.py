@@ -10,7 +10,7 @@ from perdure.bus.port import Bus
 from perdure.contracts import Decision, Receipt, Sha256, to_token
 from perdure.errors import Unavailable
 
-__all__ = ["DecisionClient", "DecisionDraft", "PublishedDecision"]
+__all__ = ["DecisionClient", "DecisionDraft", "PublishedDecision", "publish_signed", "receipt_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +57,42 @@ class DecisionClient:
             Unavailable: NATS did not confirm that it is stored.
         """
         decision = sign(Decision(workflow_id=draft.request_id.rpartition(".")[0], **asdict(draft)), self._key)
-        return PublishedDecision(decision, f"DECISIONS.{await self._bus.publish(decision)}")
+        return await publish_signed(self._bus, decision)
 
     async def receipt(self, published: PublishedDecision, *, within: float) -> Receipt | None:
-        """Return the receipt of a decision, or None if none arrives within so many seconds; ``waiting`` is none.
+        """Return the receipt of a decision; see ``receipt_of``."""
+        return await receipt_of(self._bus, published, within=within)
 
-        Raises:
-            Unavailable: The bus was closed before the receipt arrived.
-        """
-        try:
-            async with asyncio.timeout(within):
-                return await self._receipt(published)
-        except TimeoutError:
-            return None
 
-    async def _receipt(self, published: PublishedDecision) -> Receipt:
-        """Wait for the final receipt; one with another place belongs to another decision with the same id."""
-        decision = published.decision
-        async for message in self._bus.subscribe(f"receipts.{to_token(decision.request_id)}", replay=True):
-            receipt = decode(message.raw)
-            if not isinstance(receipt, Receipt) or receipt.decision_id != decision.message_id:
-                continue
-            if receipt.is_final and receipt.place in {None, published.place}:
-                return receipt
-        raise Unavailable(
-            "The bus was closed before the receipt arrived. The decision is stored; do not publish it again."
-        )
+async def publish_signed(bus: Bus, decision: Decision) -> PublishedDecision:
+    """Publish a decision that its approver has signed.
+
+    Raises:
+        Unavailable: NATS did not confirm that it is stored.
+    """
+    return PublishedDecision(decision, f"DECISIONS.{await bus.publish(decision)}")
+
+
+async def receipt_of(bus: Bus, published: PublishedDecision, *, within: float) -> Receipt | None:
+    """Return the receipt of a decision, or None if none arrives within so many seconds; ``waiting`` is none.
+
+    Raises:
+        Unavailable: The bus was closed before the receipt arrived.
+    """
+    try:
+        async with asyncio.timeout(within):
+            return await _receipt(bus, published)
+    except TimeoutError:
+        return None
+
+
+async def _receipt(bus: Bus, published: PublishedDecision) -> Receipt:
+    """Wait for the final receipt; one with another place belongs to another decision with the same id."""
+    decision = published.decision
+    async for message in bus.subscribe(f"receipts.{to_token(decision.request_id)}", replay=True):
+        receipt = decode(message.raw)
+        if not isinstance(receipt, Receipt) or receipt.decision_id != decision.message_id:
+            continue
+        if receipt.is_final and receipt.place in {None, published.place}:
+            return receipt
+    raise Unavailable("The bus was closed before the receipt arrived. The decision is stored; do not publish it again.")

@@ -44,7 +44,7 @@ CLIENT_ACCOUNTS: Final = {"publisher": "PUBLISHERS", "bot": "BOTS"}
 """Accounts of the roles that are no service, by role. They hold no streams: each subject is imported."""
 
 SERVICES: Final = ("ingest", "orchestrator", "notifier", "audit")
-ROLES: Final = (*CLIENT_ACCOUNTS, *SERVICES, "operator")
+ROLES: Final = (*CLIENT_ACCOUNTS, *SERVICES, "console", "operator")
 
 _ByRole = dict[str, tuple[str, ...]]
 
@@ -57,6 +57,7 @@ _REQUESTS: Final[_ByRole] = {  # from the operator, by responder
     "orchestrator": (DESCRIBE_RUN, FIND_RUNS, ACT_ON_RUN, LIST_SCHEDULES, ERASE_RUN, LIST_HISTORIES),
     "audit": (AUDIT_RECORDS, AUDIT_PROOFS, FIND_ERASABLE, ERASE_RECORDS, ROTATE_LEDGER_KEY),
 }
+_ASKED_BY_CONSOLE: Final = (_OUTCOMES, START_AGAIN, DESCRIBE_RUN, ACT_ON_RUN, AUDIT_RECORDS)
 _REPLIES_TO_ACCOUNTS: Final = "_R_.>"  # the reply subjects of requests that come from another account
 _CLIENT_API: Final = ("$JS.API.INFO", "$JS.API.STREAM.NAMES")  # client libraries begin with these
 
@@ -84,6 +85,8 @@ _PUBLISHES: Final[_ByRole] = {
     "notifier": ("notifications.>", "decisions.>", "dlq.notifier"),  # it signs for approvers whom channels identify
     # Dead letters are about the consumers of other services.
     "audit": ("dlq.>", _CHECKPOINTS, _LEDGER_ALERTS),
+    # What the logged-in person signs, sends, publishes and offers; ADMIN gets who has sent a signal.
+    "console": ("decisions.>", "signals.>", "events.>", "admin.enrolment.*", "admin.run.*", *_ASKED_BY_CONSOLE),
     # Dead letters are resent on their original subject; verdicts are ingest's alone.
     "operator": (*(it for it in _ALL_SUBJECTS if it != _VERDICTS), QUEUES["NOTICES"].subjects),
 }
@@ -101,10 +104,12 @@ _READS: Final[_ByRole] = {  # streams, through ephemeral consumers with a name
     "orchestrator": ("PROGRESS", "STUCK", "WAITING", "LATEST", "APPROVALS", "ADMIN"),
     "notifier": ("APPROVALS", "PROGRESS", "RECEIPTS"),
     "audit": ("DLQ",),
+    "console": (*(it for it in STREAMS if it != "ADVISORIES"), "STUCK", "WAITING", *APPEND_ONLY),
 }
 _READS_ORDERED: Final[_ByRole] = {  # streams, through nats-py's ordered consumers, which have no name
     "ingest": ("PROGRESS", "WAITING", "LATEST", "OPEN"),
     "notifier": ("APPROVALS", "RECEIPTS"),
+    "console": ("PROGRESS", "APPROVALS", "RECEIPTS", "VERDICTS", "DLQ", "STUCK"),  # what open pages follow
 }
 _GETS_MESSAGES: Final[_ByRole] = {
     "ingest": ("ADMIN",),  # whether a backfill came after an event
@@ -172,7 +177,7 @@ def _api_subjects(role: str) -> Iterator[str]:
         yield f"$JS.API.CONSUMER.CREATE.{stream}"
     if role == "operator":
         yield from ("$JS.API.>", "$JS.FC.>", f"{inbox_prefix(role)}.>", *chain.from_iterable(_REQUESTS.values()))
-    elif role == "bot":
+    elif role in {"bot", "console"}:
         yield from _CLIENT_API
     elif role in SERVICES:
         yield from _service_subjects(role)
@@ -212,7 +217,7 @@ def _service_subjects(service: str) -> Iterator[str]:
         # Putting an object again purges its old chunks. Only the orchestrator uses this bucket.
         yield from (f"$O.{bucket}.>", f"{api}.STREAM.PURGE.OBJ_{bucket}", *_read_subjects(f"OBJ_{bucket}"))
     if service in _REQUESTS:
-        yield f"{inbox_prefix('operator')}.>"
+        yield from (f"{inbox_prefix(asking)}.>" for asking in ("operator", "console"))
 
 
 def _consumer_subjects(stream: str, service: str) -> Iterator[str]:
@@ -224,7 +229,7 @@ def _consumer_subjects(stream: str, service: str) -> Iterator[str]:
 
 def _denied_subjects(role: str) -> Iterator[str]:
     """Yield what the other patterns would match: subjects of other services' durable consumers, and of due times."""
-    if role == "publisher":
+    if role in {"publisher", "console"}:
         yield _DUE_TIMES
     for consumer in CONSUMERS:
         if consumer.service != role and consumer.stream in _READS.get(role, ()):

@@ -8,6 +8,7 @@ from perdure.contracts import (
     BackfillRan,
     DeadLetterSettled,
     Erasure,
+    KeyOffered,
     PauseChanged,
     PoliciesRead,
     RunActed,
@@ -24,6 +25,7 @@ AdminAct = (
     | BackfillRan
     | DeadLetterSettled
     | Erasure
+    | KeyOffered
     | PauseChanged
     | PoliciesRead
     | RunActed
@@ -42,6 +44,8 @@ def describe_act(act: AdminAct) -> str:  # noqa: C901, PLR0911 (one sentence for
         case ApproverChanged():
             what = [act.act.replace("_", " "), act.key_id, f"to {', '.join(act.delegates)}" if act.delegates else None]
             return f"{act.by}: {act.approver} {' '.join(filter(None, what))}"
+        case KeyOffered():
+            return f"{act.approver}: offered key {act.key_id}, {act.device or 'of no named device'}"
         case ApproversFileRead():
             return f"approvers file {act.digest[:_DIGITS]}: {', '.join([*act.approvers, *act.proxies]) or 'nobody'}"
         case PoliciesRead():

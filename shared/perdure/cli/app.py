@@ -17,13 +17,14 @@ _EXIT_CODES: Final = (
 
 class _Commands(CommandGroup):
     modules: ClassVar = {
-        "up": Entry("perdure.cli.up", "Run NATS, Temporal and the four services until Ctrl-C or SIGTERM."),
+        "up": Entry("perdure.cli.up", "Run NATS, Temporal and the services until Ctrl-C or SIGTERM."),
         "deploy": Entry("perdure.cli.deploy", "Roll out the code that lies here, and move the open runs that fit."),
         "demo": Entry("perdure.cli.demo", "Kill the orchestrator in the middle of a run and watch it complete."),
         "init": Entry("perdure.cli.init", "Write a workflow, its configuration and its tests."),
         "doctor": Entry("perdure.cli.doctor", "Look at the installation, the configuration and the running suite."),
         "pause": OnSuite("perdure.cli.pause", "Stop the whole suite: nothing starts, and nothing is lost."),
         "resume": OnSuite("perdure.cli.resume", "Let a paused suite go on."),
+        "console": OnSuite("perdure.cli.console", "Print a link to the console, which works once."),
         "publish": OnSuite("perdure.cli.publish", "Publish an event, and print its id and its place in the stream."),
         "explain": Entry("perdure.cli.explain", "Explain what became of an event, run, request or decision."),
         "runs": Entry("perdure.cli.runs", "Find, follow, signal, update, query, pause, cancel and repeat runs."),

@@ -16,6 +16,7 @@ from perdure.contracts import (
     Decision,
     Erasure,
     EventVerdict,
+    KeyOffered,
     Message,
     Notification,
     PauseChanged,
@@ -79,6 +80,7 @@ def _describe(message: Message) -> str:  # noqa: C901, PLR0911, PLR0912 (one sen
             | BackfillRan()
             | DeadLetterSettled()
             | Erasure()
+            | KeyOffered()
             | PauseChanged()
             | PoliciesRead()
             | RunActed()

@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
         reload: Annotated[bool, typer.Option("--reload", help="Roll out code and settings that change.")] = False,
         as_json: Json = False,
     ) -> None:
-        """Run NATS, Temporal and the four services until Ctrl-C or SIGTERM."""
+        """Run NATS, Temporal and the services until Ctrl-C or SIGTERM."""
         from perdure.config.loader import load_settings
 
         processes = read_replicas(replicas)
@@ -65,6 +65,7 @@ async def _up(
     from perdure.local.check import refuse_problems
     from perdure.local.deploy_requests import DeployRequests, has_requests
     from perdure.local.reload import project_changes, reload_on_change
+    from perdure.local.services import has_console
     from perdure.local.suite import open_suite
     from perdure.runtime.background import background
 
@@ -82,7 +83,14 @@ async def _up(
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
     warnings = await refuse_problems(settings)
-    opening = open_suite(settings, report=report, report_rollout=report, requested_ports=ports, replicas=replicas)
+    opening = open_suite(
+        settings,
+        report=report,
+        report_rollout=report,
+        requested_ports=ports,
+        replicas=replicas,
+        console=has_console(),
+    )
     async with opening as suite:
         _greet(suite, settings, as_json=as_json)
         _warn(settings, warnings, as_json=as_json)
@@ -93,8 +101,11 @@ async def _up(
 
 
 def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
+    from perdure.cli.console import CONSOLE_MISSING
     from perdure.cli.up_display import WIDTH
     from perdure.config.nats import shown_url
+    from perdure.local.console_link import new_console_link
+    from perdure.local.services import CONSOLE
 
     if as_json:
         endpoints = suite.endpoints.model_copy(update={"nats": shown_url(suite.endpoints.nats)})
@@ -102,6 +113,9 @@ def _greet(suite: Suite, settings: Settings, *, as_json: bool) -> None:
         return
     if suite.endpoints.temporal_ui is not None:
         console.print(f"  {'Temporal UI':<{WIDTH}} {suite.endpoints.temporal_ui}", soft_wrap=True)
+    address = suite.endpoints.services.get(CONSOLE)
+    link = CONSOLE_MISSING if address is None else f"{new_console_link(settings.state, address)} (works once)"
+    console.print(plain(f"  {'Console':<{WIDTH}} {link}"), soft_wrap=True)
     console.print(
         f"[bold]Up.[/] State in {settings.state}. Try: perdure publish, perdure watch. Ctrl-C stops everything."
     )

@@ -1,14 +1,23 @@
-"""The sections of the four services: ``ingest:``, ``orchestrator:``, ``notifier:`` and ``audit:``."""
+"""The sections of the services: ``ingest:``, ``orchestrator:``, ``notifier:``, ``audit:`` and ``console:``."""
 
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, HttpUrl, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from perdure.config.notifier import NotificationSettings
 from perdure.config.section import Section
 
-__all__ = ["AuditSettings", "IngestSettings", "NotifierSettings", "OrchestratorSettings", "ServiceSettings"]
+__all__ = [
+    "AuditSettings",
+    "ConsoleSettings",
+    "IngestSettings",
+    "NotifierSettings",
+    "OrchestratorSettings",
+    "ServiceSettings",
+]
 
 
 class ServiceSettings(Section):
@@ -84,3 +93,32 @@ class AuditSettings(ServiceSettings):
     database: str | None = None
     ledger: str = Field(default="perdure", pattern=r"^[A-Za-z0-9._/-]{1,100}$")
     key_file: Path | None = None
+
+
+class ConsoleSettings(ServiceSettings):
+    """The pages for people; it is optional.
+
+    Without a URL, only browsers on this machine reach it, and each needs a link of `perdure console`.
+
+    Attributes:
+        url: The address by which browsers reach it, such as ``https://perdure.example.com``. It needs `proxies`.
+        proxies: Addresses or networks of the proxies that log people in, such as oauth2-proxy. Their headers are taken
+            for true, those of anybody else are refused.
+        user_header: The header in which these proxies name the person.
+        operators: People who may publish events and act on runs, by the names that the proxies give them. All others
+            only look, and decide as approvers. Whoever has a link of `perdure console` may do both.
+    """
+
+    http_port: int = Field(default=8705, ge=0, le=65535)
+    url: HttpUrl | None = None
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    user_header: str = Field(default="x-forwarded-user", pattern=r"^[A-Za-z0-9-]+$")
+    operators: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _knows_who_logs_in(self) -> Self:
+        if (self.url is None) != (not self.proxies):
+            raise ValueError(
+                "`url` and `proxies` belong together: elsewhere than on this machine, a proxy logs people in"
+            )
+        return self

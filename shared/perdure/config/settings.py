@@ -20,6 +20,7 @@ from perdure.config.project import DEFAULT_STATE, PREFIX
 from perdure.config.routes import Route
 from perdure.config.services import (
     AuditSettings,
+    ConsoleSettings,
     IngestSettings,
     NotifierSettings,
     OrchestratorSettings,
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
         orchestrator: The service that runs workflows.
         notifier: The service that notifies people: its channels and rules.
         audit: The service that records every message.
+        console: The service that serves pages to people.
     """
 
     model_config = SettingsConfigDict(
@@ -94,6 +96,7 @@ class Settings(BaseSettings):
     orchestrator: OrchestratorSettings = OrchestratorSettings()
     notifier: NotifierSettings = NotifierSettings()
     audit: AuditSettings = AuditSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @property
     def approvers_file(self) -> Path:

@@ -32,6 +32,7 @@ from perdure.contracts.decisions import LONGEST_COMMENT, Comment, Decision
 from perdure.contracts.decryptions import ValuesDecrypted
 from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
 from perdure.contracts.erasures import Erasure
+from perdure.contracts.enrolments import KeyOffered
 from perdure.contracts.events import Event
 from perdure.contracts.former_claim import FormerClaim, former_signal_claim
 from perdure.contracts.message import Message, Sha256
@@ -90,6 +91,7 @@ __all__ = [
     "EventReference",
     "EventVerdict",
     "FormerClaim",
+    "KeyOffered",
     "Limit",
     "Message",
     "Notification",

@@ -26,6 +26,7 @@ from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
 from perdure.contracts.decryptions import ValuesDecrypted
 from perdure.contracts.erasures import Erasure
+from perdure.contracts.enrolments import KeyOffered
 from perdure.contracts.notifications import Notification
 from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.progress import Progress
@@ -52,6 +53,7 @@ AnyMessage = Annotated[
     | DeadLetterSettled
     | Decision
     | Erasure
+    | KeyOffered
     | Notification
     | PauseChanged
     | PoliciesRead

@@ -21,7 +21,7 @@ from perdure.local.ports import Requested, choose_ports, is_free, taken
 from perdure.local.program import STOPPED_WITHIN, Program, http_ready
 from perdure.local.provision import Provisioner
 from perdure.local.servers import nats_program, temporal_program
-from perdure.local.services import ORCHESTRATOR, SERVICES, base_of, service_of
+from perdure.local.services import CONSOLE, ORCHESTRATOR, SERVICES, base_of, service_of
 from perdure.local.state import Endpoints, State
 
 __all__ = ["SuitePrograms"]
@@ -30,6 +30,7 @@ _SERVER_PORTS: Final = {
     "nats": {"nats": 4222, "nats_monitor": 0},
     "temporal": {"temporal": 7233, "temporal_ui": 8233, "temporal_http": 0, "temporal_metrics": 0},
 }
+_WITH_PORT: Final = (*SERVICES, CONSOLE)
 _LOCALHOST: Final = "127.0.0.1"
 _EVERY_INTERFACE: Final = {"": _LOCALHOST, "0.0.0.0": _LOCALHOST, "::": "::1"}  # noqa: S104 (it is recognised, not bound)
 
@@ -148,7 +149,7 @@ class SuitePrograms:
     def _choose(self, *, remember: bool = True) -> None:
         """Choose a port for each program that has none."""
         servers = [ports for ports in _SERVER_PORTS.values() if self._embedded]
-        services = {it: getattr(self._settings, it).http_port if it in SERVICES else 0 for it in self._names}
+        services = {it: getattr(self._settings, it).http_port if it in _WITH_PORT else 0 for it in self._names}
         standard = {name: port for part in (*servers, services) for name, port in part.items()}
         chosen = choose_ports(
             {name: port for name, port in standard.items() if name not in self._ports},
@@ -224,7 +225,7 @@ class SuitePrograms:
 
 def _requested(settings: Settings, names: Sequence[str], options: Mapping[str, int]) -> dict[str, Requested]:
     """Return the ports that the command line and the configuration request; the command line wins."""
-    sections = {name: getattr(settings, name) for name in names if name in SERVICES}
+    sections = {name: getattr(settings, name) for name in names if name in _WITH_PORT}
     configured = {
         name: Requested(section.http_port, f"{name}.http_port")
         for name, section in sections.items()

@@ -18,7 +18,7 @@ from perdure.local.program_event import ProgramEvent
 from perdure.local.programs import SuitePrograms
 from perdure.local.published_endpoints import PublishedEndpoints
 from perdure.local.rollouts import Rollouts
-from perdure.local.services import MANY, ORCHESTRATOR, SERVICES, service_of
+from perdure.local.services import CONSOLE, MANY, ORCHESTRATOR, SERVICES, service_of
 from perdure.local.state import Endpoints, State
 from perdure.local.supervisor import Supervisor, supervised
 from perdure.local.take_code import CodeTaker
@@ -68,6 +68,7 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
     environment: Mapping[str, str] | None = None,
     environments: Mapping[str, Mapping[str, str]] | None = None,
     replicas: Mapping[str, int] | None = None,
+    console: bool = False,
 ) -> AsyncIterator[Suite]:
     """Run a suite on the configured state folder for the duration of the block.
 
@@ -79,11 +80,12 @@ async def open_suite(  # noqa: PLR0913 (each is an option of a suite)
         environment: Variables added to the services' environment.
         environments: Variables added to that of single processes, by name.
         replicas: Number of processes by service, by default one; the second of ingest is ``ingest-2``.
+        console: Whether to run the console too.
 
     Raises:
         SetupError: The suite cannot start; the message names the cause.
     """
-    names = _processes(replicas or {})
+    names = [*_processes(replicas or {}), *([CONSOLE] if console else [])]
     state = State(settings.state)
     with state.locked(), PortLeases(f"the suite of {state.folder}") as leases:
         forget_requests(state.folder)

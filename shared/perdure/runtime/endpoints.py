@@ -54,7 +54,13 @@ async def endpoints(own: ServiceSettings, health: Health, registry: CollectorReg
         SetupError: The port is taken.
     """
     listening = _listen(health.service, own)
-    config = uvicorn.Config(_app(health, registry), log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        _app(health, registry),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,  # who connects is who connects, whatever a header says
+    )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:

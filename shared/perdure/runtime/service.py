@@ -26,12 +26,15 @@ from perdure.runtime.endpoints import Health, endpoints
 from perdure.telemetry.logs import set_up_logs
 from perdure.telemetry.tracing import Provider, tracing
 
-__all__ = ["OpenService", "run"]
+__all__ = ["OpenDoor", "OpenService", "run", "run_door"]
 
 _log = logging.getLogger(__name__)
 
 OpenService = Callable[[Settings, NatsBus, Health], AbstractAsyncContextManager[App]]
 """Opens the resources that a service needs beside the bus, and yields its app."""
+
+OpenDoor = Callable[[Settings, NatsBus, Health], AbstractAsyncContextManager[None]]
+"""Opens a service that consumes nothing: a door for people, which only reads and asks."""
 
 
 def run(
@@ -44,6 +47,19 @@ def run(
         open_service: Opens the service's own resources, after the bus is connected and before messages are consumed.
         create_provider: Creates the tracer provider; by default the SDK's own.
     """
+    _run(service, lambda settings: _serve(service, settings, open_service), create_provider)
+
+
+def run_door(service: str, open_door: OpenDoor) -> None:
+    """Run a service that makes no stream and consumes none, until SIGTERM or SIGINT; see ``run``."""
+    _run(service, lambda settings: _serve_people(service, settings, open_door), None)
+
+
+def _run(
+    service: str,
+    serve: Callable[[Settings], Coroutine[None, None, None]],
+    create_provider: Callable[[Resource], Provider] | None,
+) -> None:
     set_up_logs(service)
     try:
         settings = load_settings()
@@ -51,7 +67,7 @@ def run(
         set_up_logs(service, error_texts=error_texts)
         folder = settings.state / "traces"
         with tracing(service, folder=folder, create=create_provider, error_texts=error_texts):
-            asyncio.run(_until_signalled(_serve(service, settings, open_service)))
+            asyncio.run(_until_signalled(serve(settings)))
     except SetupError as error:
         _log.critical("%s", error)
         sys.exit(1)
@@ -90,9 +106,26 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
             ),
         ):
             health.checks["consumers"] = guard.is_complete
-            health.open = True
-            _log.info("ready")
-            try:
-                await asyncio.Event().wait()
-            finally:
-                health.open = False
+            await _be_ready(health)
+
+
+async def _serve_people(service: str, settings: Settings, open_door: OpenDoor) -> None:
+    health, registry = Health(service), CollectorRegistry()
+    own: ServiceSettings = getattr(settings, service)
+    async with (
+        endpoints(own, health, registry),
+        connect(settings.nats, source=f"perdure/{service}", role=service, content=content_of(settings)) as bus,
+    ):
+        health.checks["nats"] = bus.is_connected
+        async with open_door(settings, bus, health), background(bus.watch_connection()):
+            await _be_ready(health)
+
+
+async def _be_ready(health: Health) -> None:
+    """Say that the service is ready until it is cancelled."""
+    health.open = True
+    _log.info("ready")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        health.open = False

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from perdure.config.settings import ServiceSettings
-from perdure.local.services import SERVICES
+from perdure.local.services import CONSOLE, SERVICES
 from perdure.runtime.endpoints import Health, endpoints
 from tests.support.deploy_files import COMPOSE, DEPLOY, PORTS, ROOT, compose, loaded, read, run, service_of, volumes_of
 
@@ -59,7 +59,7 @@ def test_compose_holds_passwords_only_as_defaults_for_development() -> None:
     assert all(re.fullmatch(r"\$\{[A-Z]+_PASSWORD:-\w+}", value) for value in variables.values())
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [*SERVICES, CONSOLE])
 def test_each_service_runs_in_compose_on_its_own_port(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     service = compose()["services"][name]
     settings = loaded(service["environment"], DEPLOY / "perdure.yaml", monkeypatch)

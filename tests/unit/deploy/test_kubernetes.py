@@ -82,7 +82,7 @@ def test_kubernetes_runs_each_service_and_the_orchestrator_in_two_roles() -> Non
         manifest["metadata"]["name"]: manifest["spec"]["ports"][0]["port"]
         for manifest in manifests()
         if manifest["kind"] == "Service"
-    } == {f"perdure-{name}": port for name, port in PORTS.items()}
+    } == {f"perdure-{name}": PORTS[name] for name in SERVICES}
 
 
 @pytest.mark.parametrize("name", [container["name"] for _, _, container in workloads()])

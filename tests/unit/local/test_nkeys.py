@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from perdure.bus.permissions import ROLES
 from perdure.config.settings import Settings
 from perdure.errors import SetupError, Unavailable
 from perdure.local.discovery import discover
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.servers import nats_program
-from perdure.local.services import SERVICES
 from perdure.local.state import State
 from tests.support.state_holder import another_suite
 from tests.support.suite_programs import suite_programs
@@ -50,7 +50,7 @@ async def test_streams_of_an_older_perdure_move_to_the_account_of_the_services(t
     await configure(tmp_path)
     assert (tmp_path / "nats/jetstream/$G/streams/EVENTS").exists()
     for _ in range(2):
-        await configure(tmp_path, dict.fromkeys(("publisher", "bot", *SERVICES, "operator"), "U"))
+        await configure(tmp_path, dict.fromkeys(ROLES, "U"))
         assert (tmp_path / "nats/jetstream/PERDURE/streams/EVENTS").exists()
 
 

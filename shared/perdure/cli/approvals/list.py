@@ -91,8 +91,9 @@ async def _list(selection: RequestFilter, known: Directory | None) -> list[Reque
 
 
 def _row(record: RequestRecord) -> tuple[str, ...]:
+    from perdure.approvers.policy_text import approvers_text
     from perdure.cli.approvals.records import votes_text
-    from perdure.cli.approvals.text import approvers_text, deadline_text
+    from perdure.cli.approvals.text import deadline_text
 
     request = record.request
     needs = approvers_text(request.policy)
