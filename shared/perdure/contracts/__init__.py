@@ -31,8 +31,8 @@ from perdure.contracts.dead_letters import DeadLetter, Reason
 from perdure.contracts.decisions import LONGEST_COMMENT, Comment, Decision
 from perdure.contracts.decryptions import ValuesDecrypted
 from perdure.contracts.documents import BatchReport, DocumentReport, DocumentSubmitted
-from perdure.contracts.erasures import Erasure
 from perdure.contracts.enrolments import KeyOffered
+from perdure.contracts.erasures import Erasure
 from perdure.contracts.events import Event
 from perdure.contracts.former_claim import FormerClaim, former_signal_claim
 from perdure.contracts.message import Message, Sha256

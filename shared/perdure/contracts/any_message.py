@@ -25,8 +25,8 @@ from perdure.contracts.commands import CancelWorkflow, SignalWorkflow, StartWork
 from perdure.contracts.dead_letters import DeadLetter
 from perdure.contracts.decisions import Decision
 from perdure.contracts.decryptions import ValuesDecrypted
-from perdure.contracts.erasures import Erasure
 from perdure.contracts.enrolments import KeyOffered
+from perdure.contracts.erasures import Erasure
 from perdure.contracts.notifications import Notification
 from perdure.contracts.pauses import PauseChanged
 from perdure.contracts.progress import Progress
