@@ -33,9 +33,9 @@ class ChannelLease(Lease):
         return self.model_copy(update=update)
 
     def failed(self, now: datetime, *, forgotten_after: timedelta) -> Self:
-        """Return the lease after a failure; one that comes ``forgotten_after`` too late for a retry begins a new series.
+        """Return the lease after a failure; one that comes ``forgotten_after`` after its time begins a new series.
 
-        A retry is late from ``not_before`` on: it may be due later than ``forgotten_after``, and its failure takes time.
+        The time of a retry is ``not_before``, which may be further away than that; and to fail takes time.
         """
         retried_at = max((it for it in (self.failed_at, self.not_before) if it is not None), default=None)
         is_forgotten = retried_at is None or now - retried_at >= max(forgotten_after, _DURATION)

@@ -10,7 +10,7 @@ import pytest
 
 from perdure.bus import Bus, MemoryKeyValue, RawMessage
 from perdure.bus.views.run_lookup import NoRun, find_run
-from perdure.bus.views.snapshots import AskedSources, leaves_of, snapshot_of
+from perdure.bus.views.snapshots import AskedSources, snapshot_of
 from perdure.contracts import (
     ApprovalRequested,
     DeadLetter,
@@ -28,7 +28,6 @@ from perdure.contracts import (
     StartWorkflow,
 )
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound
-from perdure.contracts.audit_proofs import AUDIT_PROOFS, AuditProof, AuditProofsFound
 from perdure.contracts.runs import BROKEN_CODE, DESCRIBE_RUN, RunDescription, StuckRun
 from perdure.errors import Ambiguous, Unavailable
 from perdure.explain import Explanation, explained
@@ -52,7 +51,6 @@ class World:
         self.bridge = MemoryKeyValue()
         self.records: list[AuditRecord] | None = []
         self.consuming = {"APPROVALS.notifier"}
-        self.leaves: dict[str, int] | None = {}
         self.description: RunDescription | None = RunDescription(workflow_id=RUN, status="RUNNING")
 
     async def request(self, subject: str, _: bytes) -> bytes:
@@ -61,9 +59,6 @@ class World:
         if subject == AUDIT_RECORDS and self.records is not None:
             found = AuditRecordsFound(total=len(self.records), records=tuple(self.records))
             return found.model_dump_json().encode()
-        if subject == AUDIT_PROOFS and self.leaves is not None:
-            proofs = [AuditProof(place=place, leaf=leaf, entry=b"", path=()) for place, leaf in self.leaves.items()]
-            return AuditProofsFound(key="", checkpoint="", size=99, proofs=tuple(proofs)).model_dump_json().encode()
         if subject.startswith("$JS.API.CONSUMER.INFO."):
             waiting = int(subject.removeprefix("$JS.API.CONSUMER.INFO.") in self.consuming)
             return json.dumps({"num_waiting": waiting}).encode()
@@ -445,18 +440,6 @@ async def test_a_run_that_is_open_where_a_record_ends_is_said_to_be(world: World
     assert (found.answer.cause, found.unrecorded) == ("running", ("STUCK", "orchestrator"))
     assert found.answer.why.places == (f"PROGRESS:{place}",)
     assert "not in a record" in found.answer.why.text
-
-
-async def test_the_leaves_are_those_that_audit_proves_and_a_silent_audit_is_named(world: World) -> None:
-    place = f"PROGRESS:{await world.tell('started')}"
-    world.leaves = {place: 41}
-
-    known = await leaves_of(world.sources(), [place, "EVENTS:9"])
-    world.leaves = None
-    sources = world.sources()
-    unknown = await leaves_of(sources, [place])
-
-    assert (known, unknown, sources.silent) == ({place: 41}, {}, {"audit"})
 
 
 async def test_a_route_is_asked_about_events_only(world: World) -> None:

@@ -34,7 +34,7 @@ _CHECK_SECONDS: Final = 0.5
 _WRONG_LAST_SEQUENCE: Final = 10071  # JSStreamWrongLastSequenceErrF
 _ANY_STREAM: Final = "PROGRESS"  # each service may ask for its state
 _SEQUENCE_NOT_FOUND: Final = 10043  # JSSequenceNotFound
-# What nats-server 2.15 writes under the one code 10057 (JSStreamMsgDeleteFailedF): only the first two mean a missing one.
+# What nats-server 2.15 writes under the one code 10057 (JSStreamMsgDeleteFailedF); the first two: nothing is there.
 _NO_MESSAGE: Final = {"no message found", "stream store EOF"}  # ErrStoreMsgNotFound, ErrStoreEOF
 _DELETE_DENIED: Final = "message delete not permitted"
 
