@@ -99,7 +99,8 @@ async def _explain(what: str, route: str | None) -> Explanation:
 
     async with open_bus() as bus:
         sources = AskedSources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
-        erased = (await erasures(bus)).of(what)
+        ordered = await erasures(bus)
+        erased = ordered.of(what) or ordered.of(f"DLQ:{what}")
         if erased is not None and not await _came_again(bus, what):
             raise NotFound(f"{what} was {erased.sentence}.")
         found = explained(await snapshot_of(sources, what, route=route))
@@ -136,10 +137,14 @@ def _content() -> Content:
 
 
 async def _came_again(bus: NatsBus, what: str) -> bool:
-    """Return whether an event or run of this id is there that came after the erasure."""
+    """Return whether an event or run of this id, or a message at this place, is there that came after the erasure."""
+    from perdure.bus.topology import STREAMS
     from perdure.bus.views.event_runs import find_event
     from perdure.contracts import to_token
 
+    stream, _, sequence = what.partition(":")
+    if stream in STREAMS and sequence.isdecimal():
+        return await bus.get(stream, int(sequence)) is not None
     return bool(await bus.last(f"progress.*.{to_token(what)}") or await find_event(bus, what))
 
 
