@@ -20,6 +20,7 @@ from perdure.contracts import (
     EventVerdict,
     Notification,
     OtherEvent,
+    PauseChanged,
     Policy,
     Progress,
     ProgressKind,
@@ -428,6 +429,44 @@ async def test_a_record_explains_what_its_bus_does_with_the_leaf_of_each_message
             for place, leaf in zip(it.fact.places, it.fact.leaves, strict=True)
         )
         assert cited.without_leaf == []
+
+
+async def test_a_request_whose_notice_waits_behind_others_in_a_failing_channel_names_the_failure(world: World) -> None:
+    await world.tell("waiting", step="go")
+    about = (await world.ask_people()).message_id
+    await world.bus.publish_raw(RawMessage("notices.mail.normal", b"{}", {"Nats-Msg-Id": "mail.another"}))
+    await world.bus.publish_raw(RawMessage("notices.mail.normal", b"{}", {"Nats-Msg-Id": f"mail.{about}"}))
+    await world.bus.publish_raw(RawMessage("notices.desk.normal", b"{}", {"Nats-Msg-Id": "desk.another"}))
+    before = await world.explain(RUN)
+    fields: dict[str, Any] = {"about": "another", "workflow_id": "W~other", "sent_at": NOW}
+    place = await world.bus.publish(
+        Notification(channel="mail", outcome="retried", detail="connection refused", **fields)
+    )
+    await world.bus.publish(Notification(channel="desk", outcome="retried", detail="not ours", **fields))
+    failing = await world.explain(RUN)
+    await world.bus.publish(Notification(channel="mail", outcome="sent", **fields))
+    works = await world.explain(RUN)
+
+    assert [it.answer.cause for it in (before, failing, works)] == ["waiting_person", "channel_down", "waiting_person"]
+    assert "channel mail fails since" in failing.answer.why.text
+    assert "connection refused" in failing.answer.why.text
+    assert "not ours" not in failing.answer.why.text
+    assert f"NOTIFICATIONS:{place}" in failing.answer.why.places
+
+
+async def test_a_pause_of_the_suite_explains_what_waits_and_not_what_is_over(world: World) -> None:
+    await world.tell("started")
+    pause = PauseChanged(what="suite", act="paused", reason="doubles", by="ada", at=NOW)
+    place = await world.bus.publish(pause)
+    waits = await world.explain(RUN)
+    await world.bus.publish(pause.model_copy(update={"act": "resumed", "at": NOW + timedelta(seconds=1)}))
+    goes_on = await world.explain(RUN)
+    await world.bus.publish(pause.model_copy(update={"at": NOW + timedelta(seconds=2)}))
+    await world.tell("completed", 2)
+    over = await world.explain(RUN)
+
+    assert [it.answer.cause for it in (waits, goes_on, over)] == ["paused", "running", "completed"]
+    assert waits.answer.why.places == (f"ADMIN:{place}",)
 
 
 async def test_a_run_that_is_open_where_a_record_ends_is_said_to_be(world: World, tmp_path: Path) -> None:

@@ -31,7 +31,11 @@ def notifier(bus: MemoryBus, channels: Sequence[Channel], **settings: Any) -> No
 
 
 def notifications(bus: MemoryBus) -> list[tuple[str, str, str]]:
-    return [(it.channel, it.outcome, it.about) for it in bus.published if isinstance(it, Notification)]
+    return [(it.channel, it.outcome, it.about) for it in reported(bus) if it.outcome != "retried"]
+
+
+def reported(bus: MemoryBus) -> list[Notification]:
+    return [it for it in bus.published if isinstance(it, Notification)]
 
 
 def dead_letters(bus: MemoryBus) -> list[DeadLetter]:
@@ -229,6 +233,25 @@ async def test_a_notice_is_given_up_also_if_tries_are_further_apart_than_give_up
 
     assert notifications(bus) == [("down", "failed", request().message_id)]
     assert timedelta(seconds=3) <= clock.now - began <= within
+
+
+async def test_a_channel_that_begins_to_fail_reports_it_once_until_it_works_again() -> None:
+    bus, clock, entries = MemoryBus(), Clock(), MemoryKeyValue()
+    flaky = ScriptedChannel("flaky", *[Unavailable("no answer")] * 3)
+    for number in (1, 2):
+        await outbox(bus).put("flaky", Notice(message=request(number)))
+        while (due := await sender(bus, flaky, clock=clock, entries=entries).send_due()) is not None:
+            clock.now = due
+        flaky.fails(Unavailable("full"))
+
+    told = [(it.outcome, it.about, it.detail) for it in reported(bus)]
+    first, second = (request(number).message_id for number in (1, 2))
+    assert told == [
+        ("retried", first, "no answer"),
+        ("sent", first, "done"),
+        ("retried", second, "full"),
+        ("sent", second, "done"),
+    ]
 
 
 async def test_a_resent_dead_letter_goes_to_its_channel_again() -> None:

@@ -45,6 +45,10 @@ class ScriptedChannel:
         self.takes: Callable[[], None] = lambda: None
         self._script = list(script)
 
+    def fails(self, error: Exception) -> None:
+        """Raise this at the next attempt."""
+        self._script.append(error)
+
     async def send(self, notices: Sequence[Notice]) -> str:
         self.takes()
         if self._script:

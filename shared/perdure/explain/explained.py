@@ -9,6 +9,7 @@ from perdure.explain.decision_cause import decision_answer
 from perdure.explain.event_cause import event_answer, why_not
 from perdure.explain.evidence import evidence
 from perdure.explain.explanation import Answer, Explanation, cite
+from perdure.explain.pause_cause import paused_answer
 from perdure.explain.request_cause import request_answer
 from perdure.explain.run_cause import run_answer
 from perdure.explain.snapshot import About, Cited, EventFacts, FactSnapshot
@@ -37,6 +38,8 @@ def _answer(snapshot: FactSnapshot) -> Answer:
         "dead_letter": _of_dead_letter,
     }
     answer = answers[snapshot.about](snapshot) if snapshot.about in answers else None
+    if answer is not None and snapshot.pause is not None and snapshot.about in {"event", "run"}:
+        answer = paused_answer(answer, snapshot.pause)
     return answer or _unknown(snapshot)
 
 

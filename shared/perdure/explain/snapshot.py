@@ -11,6 +11,7 @@ from perdure.contracts import (
     Event,
     EventVerdict,
     Notification,
+    PauseChanged,
     Progress,
     Receipt,
     RouteVerdict,
@@ -119,6 +120,7 @@ class FactSnapshot:
         notices: What was sent about the requests.
         dead_letters: The dead letter asked about, or that of the event.
         settlements: The acts by which operators resent or dropped a dead letter.
+        pause: The pause of the whole suite, if it is paused.
         broken_code: Why no orchestrator can load the author's code; empty if nothing is wrong with it.
         silent: The streams and services that did not answer in time.
         unrecorded: What knows more, and is not in a record, if it is a record that was read.
@@ -138,6 +140,7 @@ class FactSnapshot:
     notices: tuple[Cited[Notification], ...] = ()
     dead_letters: tuple[Cited[DeadLetter], ...] = ()
     settlements: tuple[Cited[DeadLetterSettled], ...] = ()
+    pause: Cited[PauseChanged] | None = None
     broken_code: str = ""
     silent: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()

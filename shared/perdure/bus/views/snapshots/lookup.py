@@ -17,12 +17,13 @@ from perdure.bus.views.snapshots.of_event import event_snapshot, same_id, with_e
 from perdure.bus.views.snapshots.of_run import run_facts, with_people
 from perdure.bus.views.snapshots.people import people_of
 from perdure.bus.views.snapshots.recorded import recorded_snapshot
-from perdure.bus.views.snapshots.sources import AskedSources
+from perdure.bus.views.snapshots.sources import AskedSources, cited
 from perdure.contracts import (
     AboutRequest,
     Alert,
     EventReference,
     EventVerdict,
+    PauseChanged,
     Progress,
     Receipt,
     SignalWorkflow,
@@ -30,6 +31,7 @@ from perdure.contracts import (
     from_token,
     to_token,
 )
+from perdure.contracts.pauses import SUITE
 from perdure.errors import InvalidMessage
 from perdure.explain import FactSnapshot
 from perdure.values.run_id import SEPARATOR
@@ -69,6 +71,9 @@ async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = N
     snapshot = replace(found, route=route)
     if any(run.description is None or run.description.polling == () for run in snapshot.runs):
         snapshot = replace(snapshot, broken_code=await sources.broken_code())
+    if snapshot.about in {"event", "run"}:
+        pause = cited(await sources.newest("ADMIN", f"admin.pause.{to_token(SUITE)}"), PauseChanged)
+        snapshot = replace(snapshot, pause=pause if pause is not None and pause.message.holds else None)
     return replace(snapshot, silent=tuple(sorted(sources.silent)), unrecorded=tuple(sorted(sources.unrecorded)))
 
 
