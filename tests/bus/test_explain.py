@@ -16,6 +16,7 @@ from perdure.contracts import (
     DeadLetter,
     DeadLetterSettled,
     Decision,
+    DeclaredSchedule,
     EventReference,
     EventVerdict,
     Notification,
@@ -26,10 +27,12 @@ from perdure.contracts import (
     ProgressKind,
     Receipt,
     RouteVerdict,
+    ScheduleChanged,
     StartWorkflow,
 )
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound
 from perdure.contracts.runs import BROKEN_CODE, DESCRIBE_RUN, RunDescription, StuckRun
+from perdure.contracts.schedules import LIST_SCHEDULES, Schedules, ScheduleState
 from perdure.errors import Ambiguous, Unavailable
 from perdure.explain import Explanation, explained
 from perdure.record.export import Export
@@ -52,11 +55,14 @@ class World:
         self.bridge = MemoryKeyValue()
         self.records: list[AuditRecord] | None = []
         self.consuming = {"APPROVALS.notifier"}
+        self.schedules: Schedules | None = None
         self.description: RunDescription | None = RunDescription(workflow_id=RUN, status="RUNNING")
 
     async def request(self, subject: str, _: bytes) -> bytes:
         if subject == DESCRIBE_RUN and self.description is not None:
             return self.description.model_dump_json().encode()
+        if subject == LIST_SCHEDULES and self.schedules is not None:
+            return self.schedules.model_dump_json().encode()
         if subject == AUDIT_RECORDS and self.records is not None:
             found = AuditRecordsFound(total=len(self.records), records=tuple(self.records))
             return found.model_dump_json().encode()
@@ -104,6 +110,18 @@ class World:
             at=NOW,
         )
         return await self.bus.publish(refused)
+
+    async def schedule(self, days: int, act: Any, declared: DeclaredSchedule | None) -> int:
+        at, rules = MONDAY + timedelta(days=days), f"{days + 10:064x}"
+        change = {
+            "act": act,
+            "route": "R",
+            "declared": declared,
+            "rules": rules,
+            "by": "perdure/orchestrator",
+            "at": at,
+        }
+        return await self.bus.publish(ScheduleChanged.model_validate(change))
 
     async def ask_people(self) -> ApprovalRequested:
         request = ApprovalRequested(
@@ -467,6 +485,75 @@ async def test_a_pause_of_the_suite_explains_what_waits_and_not_what_is_over(wor
 
     assert [it.answer.cause for it in (waits, goes_on, over)] == ["paused", "running", "completed"]
     assert waits.answer.why.places == (f"ADMIN:{place}",)
+
+
+DAILY = DeclaredSchedule(cron="0 6 * * MON-FRI", timezone="Europe/Zurich", catch_up_seconds=3600)
+MONDAY = datetime(2026, 11, 23, 5, tzinfo=UTC)  # 06:00 in Zurich
+NEXT = datetime(2037, 1, 5, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "cause", "why"),
+    [
+        ([], {}, "due_missed", "paused at Temporal"),
+        ([], {"missed": 3}, "due_missed", "later than `catch_up` allows, and missed 3 due times"),
+        ([], {"paused": "an incident"}, "due_paused", "an incident"),
+        ([(-1, "paused", DAILY.model_copy(update={"paused": True}))], {}, "due_paused", "The file pauses the schedule"),
+        ([(-1, "changed", DAILY.model_copy(update={"cron": "0 7 * * *"}))], {}, "not_due", "its cron is 0 7"),
+        ([(-1, "removed", None)], None, "not_due", "had no schedule then"),
+        ([(1, "changed", DAILY.model_copy(update={"cron": "0 7 * * *"}))], {}, "due_missed", "the file changed before"),
+        ([], None, "due_late", "No orchestrator"),
+    ],
+)
+@pytest.mark.parametrize("asked", [("R@2026-11-23T05:00:00Z", None), ("2026-11-23T06:00+01:00", "R")], ids=str)
+async def test_a_due_time_without_event_tells_why_and_when_the_next_one_is(  # noqa: PLR0913, PLR0917 (a table)
+    world: World,
+    asked: tuple[str, str | None],
+    changes: list[tuple[int, Any, DeclaredSchedule | None]],
+    state: dict[str, Any] | None,
+    cause: str,
+    why: str,
+) -> None:
+    await world.schedule(-9, "created", DAILY)
+    for days, act, declared in changes:
+        await world.schedule(days, act, declared)
+    if state is not None:
+        next_ = () if "paused" in state else (NEXT,)
+        world.schedules = Schedules(schedules=(ScheduleState(route="R", next=next_, **state),))
+
+    found = await world.explain(*asked)
+
+    assert (found.asked, found.about) == ("R@2026-11-23T05:00:00Z", "due_time")
+    assert (found.answer.cause, why in found.answer.why.text) == (cause, True), found.answer
+    assert "perdure publish schedules.R" in found.answer.remedy.text or cause == "due_late"
+    if state == {} or (state and "missed" in state):
+        assert "due next at 2037-01-05 05:00:00 UTC" in found.answer.remedy.text
+    assert all(it.startswith("ADMIN:") for it in found.answer.why.places)
+    assert ("orchestrator" in found.silent) == (state is None)
+
+
+async def test_a_due_time_that_has_its_event_or_will_have_it_or_is_none_is_told_apart(world: World) -> None:
+    await world.schedule(-9, "created", DAILY)
+    world.schedules = Schedules(schedules=(ScheduleState(route="R", next=(NEXT,)),))
+    sequence = await world.event("R@2026-11-23T05:00:00Z")
+    await world.judge(sequence, "no_match", detail="x is false")
+
+    found = [
+        await world.explain(*it)
+        for it in (
+            ("2026-11-23T06:00:00+01:00", "R"),
+            ("R@2026-11-23T06:00:00+01:00",),
+            ("2037-01-05T05:00Z", "R"),
+            ("R@2026-11-22T05:00:00Z",),
+            ("2026-11-01T05:00:00Z", "R"),
+            ("Other@2026-11-23T05:00:00Z",),
+            ("R@soon",),
+        )
+    ]
+
+    causes = [it.answer.cause for it in found]
+    assert causes == ["no_match", "no_match", "due_later", "not_due", "not_due", "unknown", "unknown"]
+    assert "only since 2026-11-14" in found[4].answer.why.text
 
 
 async def test_a_run_that_is_open_where_a_record_ends_is_said_to_be(world: World, tmp_path: Path) -> None:

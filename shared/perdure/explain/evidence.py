@@ -40,6 +40,10 @@ def evidence(snapshot: FactSnapshot) -> Iterator[EvidenceItem]:
 
 
 def _ends(snapshot: FactSnapshot) -> Iterator[EvidenceItem]:
+    for change in () if snapshot.due is None else snapshot.due.changes:
+        yield EvidenceItem(
+            "act", cite(f"{change.message.at:%Y-%m-%d %H:%M:%S %Z}: {change.message.sentence}", change.place)
+        )
     if snapshot.pause is not None:
         yield EvidenceItem("act", cite(f"the whole suite is {snapshot.pause.message.sentence}", snapshot.pause.place))
     for run in snapshot.runs:
