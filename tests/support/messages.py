@@ -42,8 +42,10 @@ _fields: dict[str, st.SearchStrategy[Any]] = {
 def _any(model: type[Message]) -> st.SearchStrategy[Message]:
     given = {name: strategy for name, strategy in _fields.items() if name in model.model_fields}
     for name, field in model.model_fields.items():
-        if name not in given and field.annotation in {str, float}:
-            given[name] = texts if field.annotation is str else finite
+        if name not in given and field.annotation is str:
+            given[name] = texts
+        if name not in given and field.annotation is float:
+            given[name] = finite
         if name.endswith("_at") or name in {"at", "since"} or (name == "until" and field.is_required()):
             given[name] = times
     return st.builds(model, **given)
