@@ -33,8 +33,13 @@ class ChannelLease(Lease):
         return self.model_copy(update=update)
 
     def failed(self, now: datetime, *, forgotten_after: timedelta) -> Self:
-        """Return the lease after a failure; one that follows a pause of ``forgotten_after`` begins a new series."""
-        same_series = self.failed_at is not None and now - self.failed_at < forgotten_after
+        """Return the lease after a failure; one that comes ``forgotten_after`` after its time begins a new series.
+
+        The time of a retry is ``not_before``, which may be further away than that; and to fail takes time.
+        """
+        retried_at = max((it for it in (self.failed_at, self.not_before) if it is not None), default=None)
+        is_forgotten = retried_at is None or now - retried_at >= max(forgotten_after, _DURATION)
+        same_series = self.failed_at is not None and not is_forgotten
         since = self.failing_since if same_series else now
         return self.model_copy(update={"failing_since": since, "failed_at": now, "tries": self.tries + 1})
 

@@ -29,6 +29,8 @@ __all__ = ["ChannelSender"]
 _SERVICE: Final = "notifier"
 _FRESH: Final = timedelta(minutes=1)  # a notice that has waited for longer may be obsolete
 
+_Outcome = Literal["sent", "failed", "skipped", "retried"]
+
 _log = logging.getLogger(__name__)
 _tracer: Final = trace.get_tracer("perdure.notifier")
 
@@ -165,10 +167,13 @@ class ChannelSender:
     async def _failed(self, waiting: Sequence[_Waiting], lease: ChannelLease, error: Exception) -> ChannelLease:
         now = self._now()
         lease = lease.failed(now, forgotten_after=self._settings.give_up_after)
+        is_first = lease.failing_since == now
         failing_for = now - (lease.failing_since or now)
         if failing_for >= self._settings.give_up_after:
             await self._give_up(waiting, self._failed_for(failing_for, error))
             return lease  # later notices are tried once and, if that fails, given up without a wait
+        for it in waiting if is_first else ():
+            await self._report(it.notice, "retried", str(error))
         retry_after = error.retry_after if isinstance(error, Busy) else timedelta()
         wait = max(retry_after, timedelta(seconds=backoff_seconds(lease.tries)))
         _log.warning("%s; trying the channel %s again in %.1f s", error, self._channel.name, wait.total_seconds())
@@ -187,7 +192,7 @@ class ChannelSender:
                 await self._outbox.put_once(name, notice.model_copy(update={"instead_of": self._channel.name}))
             await self._outbox.delete(message)
 
-    async def _report(self, notice: Notice, outcome: Literal["sent", "failed", "skipped"], detail: str) -> None:
+    async def _report(self, notice: Notice, outcome: _Outcome, detail: str) -> None:
         await self._bus.publish(
             Notification(
                 channel=self._channel.name,

@@ -11,7 +11,8 @@ PerdureError
 ├── Pending             it is stored, and not done yet: wait, and do not send it again
 └── Unavailable         an outside system's fault: retried with jittered backoff
     ├── StreamFull      NATS refused a message for want of room, and stored nothing: repeat it later
-    └── NotConfirmed    it may be stored or not: repeat it with the same id
+    ├── NotConfirmed    it may be stored or not: repeat it with the same id
+    └── DeleteRefused   a stream denies to delete its messages: repeat it once an operator has allowed that
 """
 
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # a command that fails at once need not import every message
 __all__ = [
     "Ambiguous",
     "Conflict",
+    "DeleteRefused",
     "InvalidMessage",
     "NotConfirmed",
     "NotFound",
@@ -99,3 +101,7 @@ class NotConfirmed(Unavailable):
     def __init__(self, id_: str, detail: str) -> None:
         super().__init__(detail)
         self.id = id_
+
+
+class DeleteRefused(Unavailable):
+    """A stream denies to delete its messages, and still has the message."""

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import nats
+import pytest
 
 from perdure.bus import Bus, RawMessage, StoredMessage, connect, decode
 from perdure.bus.jetstream.provision import provision
 from perdure.config.settings import NatsSettings
+from perdure.errors import DeleteRefused
 from tests.support.facts import fact
 
 
@@ -231,3 +233,16 @@ async def test_the_time_of_the_server_is_that_of_its_messages(bus: Bus) -> None:
     assert message is not None
 
     assert before <= message.stored_at <= await bus.server_time()
+
+
+async def test_a_delete_that_the_stream_denies_is_not_taken_for_done(nats_settings: NatsSettings) -> None:
+    async with connect(nats_settings, source="perdure/test", within=5) as bus:
+        await provision(bus.js, "test")
+        sequence = await bus.publish_raw(RawMessage("waiting.start.r.3.k", b"{}", {}))
+        config = (await bus.js.stream_info("WAITING")).config
+        await bus.js.update_stream(replace(config, deny_delete=True))
+
+        for act in (bus.delete, bus.erase):
+            with pytest.raises(DeleteRefused, match=f"cannot delete message {sequence} of WAITING: .*not permitted"):
+                await act("WAITING", sequence)
+        assert await bus.get("WAITING", sequence) is not None

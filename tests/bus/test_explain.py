@@ -10,26 +10,29 @@ import pytest
 
 from perdure.bus import Bus, MemoryKeyValue, RawMessage
 from perdure.bus.views.run_lookup import NoRun, find_run
-from perdure.bus.views.snapshots import AskedSources, leaves_of, snapshot_of
+from perdure.bus.views.snapshots import AskedSources, snapshot_of
 from perdure.contracts import (
     ApprovalRequested,
     DeadLetter,
     DeadLetterSettled,
     Decision,
+    DeclaredSchedule,
     EventReference,
     EventVerdict,
     Notification,
     OtherEvent,
+    PauseChanged,
     Policy,
     Progress,
     ProgressKind,
     Receipt,
     RouteVerdict,
+    ScheduleChanged,
     StartWorkflow,
 )
 from perdure.contracts.audit import AUDIT_RECORDS, AuditRecord, AuditRecordsFound
-from perdure.contracts.audit_proofs import AUDIT_PROOFS, AuditProof, AuditProofsFound
 from perdure.contracts.runs import BROKEN_CODE, DESCRIBE_RUN, RunDescription, StuckRun
+from perdure.contracts.schedules import LIST_SCHEDULES, Schedules, ScheduleState
 from perdure.errors import Ambiguous, Unavailable
 from perdure.explain import Explanation, explained
 from perdure.record.export import Export
@@ -52,18 +55,17 @@ class World:
         self.bridge = MemoryKeyValue()
         self.records: list[AuditRecord] | None = []
         self.consuming = {"APPROVALS.notifier"}
-        self.leaves: dict[str, int] | None = {}
+        self.schedules: Schedules | None = None
         self.description: RunDescription | None = RunDescription(workflow_id=RUN, status="RUNNING")
 
     async def request(self, subject: str, _: bytes) -> bytes:
         if subject == DESCRIBE_RUN and self.description is not None:
             return self.description.model_dump_json().encode()
+        if subject == LIST_SCHEDULES and self.schedules is not None:
+            return self.schedules.model_dump_json().encode()
         if subject == AUDIT_RECORDS and self.records is not None:
             found = AuditRecordsFound(total=len(self.records), records=tuple(self.records))
             return found.model_dump_json().encode()
-        if subject == AUDIT_PROOFS and self.leaves is not None:
-            proofs = [AuditProof(place=place, leaf=leaf, entry=b"", path=()) for place, leaf in self.leaves.items()]
-            return AuditProofsFound(key="", checkpoint="", size=99, proofs=tuple(proofs)).model_dump_json().encode()
         if subject.startswith("$JS.API.CONSUMER.INFO."):
             waiting = int(subject.removeprefix("$JS.API.CONSUMER.INFO.") in self.consuming)
             return json.dumps({"num_waiting": waiting}).encode()
@@ -108,6 +110,18 @@ class World:
             at=NOW,
         )
         return await self.bus.publish(refused)
+
+    async def schedule(self, days: int, act: Any, declared: DeclaredSchedule | None) -> int:
+        at, rules = MONDAY + timedelta(days=days), f"{days + 10:064x}"
+        change = {
+            "act": act,
+            "route": "R",
+            "declared": declared,
+            "rules": rules,
+            "by": "perdure/orchestrator",
+            "at": at,
+        }
+        return await self.bus.publish(ScheduleChanged.model_validate(change))
 
     async def ask_people(self) -> ApprovalRequested:
         request = ApprovalRequested(
@@ -435,6 +449,113 @@ async def test_a_record_explains_what_its_bus_does_with_the_leaf_of_each_message
         assert cited.without_leaf == []
 
 
+async def test_a_request_whose_notice_waits_behind_others_in_a_failing_channel_names_the_failure(world: World) -> None:
+    await world.tell("waiting", step="go")
+    about = (await world.ask_people()).message_id
+    await world.bus.publish_raw(RawMessage("notices.mail.normal", b"{}", {"Nats-Msg-Id": "mail.another"}))
+    await world.bus.publish_raw(RawMessage("notices.mail.normal", b"{}", {"Nats-Msg-Id": f"mail.{about}"}))
+    await world.bus.publish_raw(RawMessage("notices.desk.normal", b"{}", {"Nats-Msg-Id": "desk.another"}))
+    before = await world.explain(RUN)
+    fields: dict[str, Any] = {"about": "another", "workflow_id": "W~other", "sent_at": NOW}
+    place = await world.bus.publish(
+        Notification(channel="mail", outcome="retried", detail="connection refused", **fields)
+    )
+    await world.bus.publish(Notification(channel="desk", outcome="retried", detail="not ours", **fields))
+    failing = await world.explain(RUN)
+    await world.bus.publish(Notification(channel="mail", outcome="sent", **fields))
+    works = await world.explain(RUN)
+
+    assert [it.answer.cause for it in (before, failing, works)] == ["waiting_person", "channel_down", "waiting_person"]
+    assert "channel mail fails since" in failing.answer.why.text
+    assert "connection refused" in failing.answer.why.text
+    assert "not ours" not in failing.answer.why.text
+    assert f"NOTIFICATIONS:{place}" in failing.answer.why.places
+
+
+async def test_a_pause_of_the_suite_explains_what_waits_and_not_what_is_over(world: World) -> None:
+    await world.tell("started")
+    pause = PauseChanged(what="suite", act="paused", reason="doubles", by="ada", at=NOW)
+    place = await world.bus.publish(pause)
+    waits = await world.explain(RUN)
+    await world.bus.publish(pause.model_copy(update={"act": "resumed", "at": NOW + timedelta(seconds=1)}))
+    goes_on = await world.explain(RUN)
+    await world.bus.publish(pause.model_copy(update={"at": NOW + timedelta(seconds=2)}))
+    await world.tell("completed", 2)
+    over = await world.explain(RUN)
+
+    assert [it.answer.cause for it in (waits, goes_on, over)] == ["paused", "running", "completed"]
+    assert waits.answer.why.places == (f"ADMIN:{place}",)
+
+
+DAILY = DeclaredSchedule(cron="0 6 * * MON-FRI", timezone="Europe/Zurich", catch_up_seconds=3600)
+MONDAY = datetime(2026, 11, 23, 5, tzinfo=UTC)  # 06:00 in Zurich
+NEXT = datetime(2037, 1, 5, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "cause", "why"),
+    [
+        ([], {}, "due_missed", "paused at Temporal"),
+        ([], {"missed": 3}, "due_missed", "later than `catch_up` allows, and missed 3 due times"),
+        ([], {"paused": "an incident"}, "due_paused", "an incident"),
+        ([(-1, "paused", DAILY.model_copy(update={"paused": True}))], {}, "due_paused", "The file pauses the schedule"),
+        ([(-1, "changed", DAILY.model_copy(update={"cron": "0 7 * * *"}))], {}, "not_due", "its cron is 0 7"),
+        ([(-1, "removed", None)], None, "not_due", "had no schedule then"),
+        ([(1, "changed", DAILY.model_copy(update={"cron": "0 7 * * *"}))], {}, "due_missed", "the file changed before"),
+        ([], None, "due_late", "No orchestrator"),
+    ],
+)
+@pytest.mark.parametrize("asked", [("R@2026-11-23T05:00:00Z", None), ("2026-11-23T06:00+01:00", "R")], ids=str)
+async def test_a_due_time_without_event_tells_why_and_when_the_next_one_is(  # noqa: PLR0913, PLR0917 (a table)
+    world: World,
+    asked: tuple[str, str | None],
+    changes: list[tuple[int, Any, DeclaredSchedule | None]],
+    state: dict[str, Any] | None,
+    cause: str,
+    why: str,
+) -> None:
+    await world.schedule(-9, "created", DAILY)
+    for days, act, declared in changes:
+        await world.schedule(days, act, declared)
+    if state is not None:
+        next_ = () if "paused" in state else (NEXT,)
+        world.schedules = Schedules(schedules=(ScheduleState(route="R", next=next_, **state),))
+
+    found = await world.explain(*asked)
+
+    assert (found.asked, found.about) == ("R@2026-11-23T05:00:00Z", "due_time")
+    assert (found.answer.cause, why in found.answer.why.text) == (cause, True), found.answer
+    assert "perdure publish schedules.R" in found.answer.remedy.text or cause == "due_late"
+    if state == {} or (state and "missed" in state):
+        assert "due next at 2037-01-05 05:00:00 UTC" in found.answer.remedy.text
+    assert all(it.startswith("ADMIN:") for it in found.answer.why.places)
+    assert ("orchestrator" in found.silent) == (state is None)
+
+
+async def test_a_due_time_that_has_its_event_or_will_have_it_or_is_none_is_told_apart(world: World) -> None:
+    await world.schedule(-9, "created", DAILY)
+    world.schedules = Schedules(schedules=(ScheduleState(route="R", next=(NEXT,)),))
+    sequence = await world.event("R@2026-11-23T05:00:00Z")
+    await world.judge(sequence, "no_match", detail="x is false")
+
+    found = [
+        await world.explain(*it)
+        for it in (
+            ("2026-11-23T06:00:00+01:00", "R"),
+            ("R@2026-11-23T06:00:00+01:00",),
+            ("2037-01-05T05:00Z", "R"),
+            ("R@2026-11-22T05:00:00Z",),
+            ("2026-11-01T05:00:00Z", "R"),
+            ("Other@2026-11-23T05:00:00Z",),
+            ("R@soon",),
+        )
+    ]
+
+    causes = [it.answer.cause for it in found]
+    assert causes == ["no_match", "no_match", "due_later", "not_due", "not_due", "unknown", "unknown"]
+    assert "only since 2026-11-14" in found[4].answer.why.text
+
+
 async def test_a_run_that_is_open_where_a_record_ends_is_said_to_be(world: World, tmp_path: Path) -> None:
     place = await world.tell("started")
     export_messages(tmp_path, [message async for message in recorded_messages(world.bus)])
@@ -445,18 +566,6 @@ async def test_a_run_that_is_open_where_a_record_ends_is_said_to_be(world: World
     assert (found.answer.cause, found.unrecorded) == ("running", ("STUCK", "orchestrator"))
     assert found.answer.why.places == (f"PROGRESS:{place}",)
     assert "not in a record" in found.answer.why.text
-
-
-async def test_the_leaves_are_those_that_audit_proves_and_a_silent_audit_is_named(world: World) -> None:
-    place = f"PROGRESS:{await world.tell('started')}"
-    world.leaves = {place: 41}
-
-    known = await leaves_of(world.sources(), [place, "EVENTS:9"])
-    world.leaves = None
-    sources = world.sources()
-    unknown = await leaves_of(sources, [place])
-
-    assert (known, unknown, sources.silent) == ({place: 41}, {}, {"audit"})
 
 
 async def test_a_route_is_asked_about_events_only(world: World) -> None:

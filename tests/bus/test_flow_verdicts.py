@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from perdure.bus import Bus, MemoryBus, MemoryKeyValue, RawMessage, decode
 from perdure.bus.views.event_outcome import event_outcome
 from perdure.config.routes import Route
@@ -31,6 +33,34 @@ async def test_a_start_is_held_by_its_limit_then_released(open_ingest: Any) -> N
 
     assert (second.limit, second.place, third.place) == ("max_open", 1, 2)
     assert released.workflow_id == second.workflow_id
+
+
+@pytest.mark.parametrize(
+    ("flow", "keys", "limits"),
+    [
+        ({"max_open": 2}, "aaaa", (None, None, "max_open", "max_open")),
+        ({"max_open": 2, "key": "data.doc"}, "abca", (None, None, "max_open", "max_open")),
+        ({"max_open_per_key": 1, "key": "data.doc"}, "abba", (None, None, *["max_open_per_key"] * 2)),
+        ({"singleton": "queue", "key": "data.doc"}, "abba", (None, None, "singleton", "singleton")),
+        ({"singleton": "skip", "key": "data.doc"}, "abba", (None, None, "singleton", "singleton")),
+        ({"rate": "1/h"}, "aaa", (None, "rate", "rate")),
+        ({"rate": "1/h", "key": "data.doc"}, "abc", (None, "rate", "rate")),
+    ],
+    ids=["open", "open, keyed", "open per key", "queue", "skip", "rate", "rate, keyed"],
+)
+async def test_in_a_burst_each_start_names_the_limit_that_those_before_it_use_up(
+    bus: Bus, flow: dict[str, Any], keys: str, limits: tuple[str | None, ...]
+) -> None:
+    """Nobody leads the route yet, so that nothing is released before the last is stored."""
+    entries = MemoryKeyValue()
+    settings = Settings(routes=(Route.model_validate({"on": "placed", "start": "Echo", "flow": flow}),))
+    here = Ingest(bus, entries, MemoryKeyValue(), settings, [create_queues(settings, bus, entries=entries)])
+    for key in keys:
+        await here.publish({"doc": key})
+
+    found = [(await verdicts(here, f"e{number}", "held"))[0].limit for number in range(1, len(keys) + 1)]
+
+    assert tuple(found) == limits
 
 
 async def test_a_singleton_skips_by_the_run_that_is_open(open_ingest: Any) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from perdure.bus import MemoryBus, MemoryKeyValue, RawMessage
 from perdure.bus.resend import resent
 from perdure.config.notifier import NotificationSettings
@@ -29,7 +31,11 @@ def notifier(bus: MemoryBus, channels: Sequence[Channel], **settings: Any) -> No
 
 
 def notifications(bus: MemoryBus) -> list[tuple[str, str, str]]:
-    return [(it.channel, it.outcome, it.about) for it in bus.published if isinstance(it, Notification)]
+    return [(it.channel, it.outcome, it.about) for it in reported(bus) if it.outcome != "retried"]
+
+
+def reported(bus: MemoryBus) -> list[Notification]:
+    return [it for it in bus.published if isinstance(it, Notification)]
 
 
 def dead_letters(bus: MemoryBus) -> list[DeadLetter]:
@@ -199,6 +205,53 @@ async def test_a_notice_is_given_up_after_give_up_after_and_not_before() -> None
     clock.passes(minutes=6)
     await outbox(bus).put("down", Notice(message=request(3)))
     assert await sender(bus, down, **settings).send_due() is not None, "a later failure starts a new series"
+
+
+@pytest.mark.parametrize(
+    ("failure", "waits", "within"),
+    [
+        (Unavailable("no answer"), timedelta(seconds=0), timedelta(minutes=1)),
+        (Unavailable("no answer within 20 s"), timedelta(seconds=20), timedelta(minutes=1)),
+        (Busy("HTTP 429", timedelta(hours=1)), timedelta(seconds=0), timedelta(hours=1)),
+    ],
+    ids=["retried more seldom", "slow to fail", "told to wait"],
+)
+async def test_a_notice_is_given_up_also_if_tries_are_further_apart_than_give_up_after(
+    failure: Exception, waits: timedelta, within: timedelta
+) -> None:
+    bus, clock, entries = MemoryBus(), Clock(), MemoryKeyValue()
+    await outbox(bus).put("down", Notice(message=request()))
+    down = ScriptedChannel("down", *[failure] * 100)
+    down.takes = lambda: clock.passes(seconds=waits.total_seconds())
+    began = clock.now
+
+    for _ in range(100):
+        due = await sender(bus, down, clock=clock, entries=entries, give_up_after="3s").send_due()
+        if due is None:
+            break
+        clock.now = max(due, clock.now)
+
+    assert notifications(bus) == [("down", "failed", request().message_id)]
+    assert timedelta(seconds=3) <= clock.now - began <= within
+
+
+async def test_a_channel_that_begins_to_fail_reports_it_once_until_it_works_again() -> None:
+    bus, clock, entries = MemoryBus(), Clock(), MemoryKeyValue()
+    flaky = ScriptedChannel("flaky", *[Unavailable("no answer")] * 3)
+    for number in (1, 2):
+        await outbox(bus).put("flaky", Notice(message=request(number)))
+        while (due := await sender(bus, flaky, clock=clock, entries=entries).send_due()) is not None:
+            clock.now = due
+        flaky.fails(Unavailable("full"))
+
+    told = [(it.outcome, it.about, it.detail) for it in reported(bus)]
+    first, second = (request(number).message_id for number in (1, 2))
+    assert told == [
+        ("retried", first, "no answer"),
+        ("sent", first, "done"),
+        ("retried", second, "full"),
+        ("sent", second, "done"),
+    ]
 
 
 async def test_a_resent_dead_letter_goes_to_its_channel_again() -> None:

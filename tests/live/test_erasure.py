@@ -28,10 +28,14 @@ from tests.support.suite import World, shared_world
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CODE = Path(__file__).parents[1] / "support" / "personal.py"
-ROUTES = [{"on": "person.came", "start": "Greet"}, {"on": "person.stays", "start": "Keep"}]
+ROUTES = [
+    {"on": "person.came", "start": "Greet"},
+    {"on": "person.stays", "start": "Keep"},
+    {"on": "person.decides", "start": "Asking"},
+]
 NUMBERS = count(1)
 
-shared = shared_world(workflows=["personal"], routes=ROUTES, modules={"personal.py": CODE.read_text()})
+shared = shared_world(workflows=["workshop", "personal"], routes=ROUTES, modules={"personal.py": CODE.read_text()})
 
 
 async def greeted(world: World, *, times: int = 1, type_: str = "person.came") -> tuple[str, str]:
@@ -186,6 +190,28 @@ async def test_what_was_erased_says_so_to_everybody_who_asks(shared: World) -> N
     tail = printed(await perdure_of(shared.settings.state, "audit", "tail", "--run", run, "-n", "50", "--json"))
     assert [it["text"].partition(" on ")[0] for it in tail if it["erased"]] == ["(erased"] * len(tail)
     assert name not in str(tail)
+
+
+async def test_an_erased_request_and_an_erased_dead_letter_say_so_too(shared: World) -> None:
+    await shared.publish("person.decides", b'{"title": "Pay"}', Nats_Msg_Id="decides")
+    request = "Asking~decides.1"
+    async with asyncio.timeout(60):
+        while not await shared.bus.count_by_subject("approvals.requested.Asking.*"):
+            await asyncio.sleep(0.1)
+    await perdure_of(shared.settings.state, "runs", "cancel", "Asking~decides")
+    await shared.stories("Asking~decides")
+    await shared.publish("nobody.takes", b'{"name": "Eve"}', Nats_Msg_Id="refused")
+    await shared.dead_letters(1)
+    number = await shared.last("DLQ")
+    await settle(shared.bus)
+
+    for what in ("decides", "refused"):
+        await erase(shared, what)
+
+    commands = [("approvals", "show", request), ("explain", request), ("dlq", "show", str(number))]
+    for words in (*commands, ("dlq", "resend", str(number)), ("explain", f"DLQ:{number}"), ("explain", str(number))):
+        told = await perdure_of(shared.settings.state, *words)
+        assert (told.returncode, "erased on" in told.stderr, "by ada: asked" in told.stderr) == (4, True, True), told
 
 
 async def test_an_event_that_is_sent_again_after_its_erasure_starts_nothing(shared: World) -> None:

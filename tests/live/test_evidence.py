@@ -110,6 +110,7 @@ async def test_a_client_that_was_shown_another_history_refuses_the_record(live: 
     try:
         commands = [("tail",), ("receipt", "asked"), ("evidence", f"{run}.1")]
         refused = [await audit(live, *it) for it in commands]
+        refused.append(await perdure_of(live.settings.state, "explain", run))
     finally:
         assert seen.replace("perdure", other, before)
 

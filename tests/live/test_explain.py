@@ -8,6 +8,8 @@ import pytest
 from perdure.approvers import ApproversFile
 from perdure.approvers.enrolment import enrol
 from perdure.contracts import DeadLetter
+from perdure.ledger import ProofFile
+from perdure.record.seen import SeenCheckpoints
 from tests.support.command_line import perdure_of, printed, published_run
 from tests.support.suite import World, shared_world
 
@@ -68,6 +70,21 @@ async def test_an_event_that_completed_is_followed_from_its_verdict_to_its_resul
     assert (of_run["about"], found["why"]["text"]) == ("run", "Its workflow Quick returned 1.")
 
 
+async def test_each_leaf_is_proven_under_a_checkpoint_that_the_command_keeps(live: World) -> None:
+    await publish(live, "work.quick", '{"size": 9}', "proven")
+    found = await explained(live, "completed", "proven")
+    async with asyncio.timeout(60):
+        while None in found["became"]["leaves"]:  # audit signs at most once a second
+            found = await explained(live, "completed", "proven")
+    (place,), (leaf,) = found["became"]["places"], found["became"]["leaves"]
+
+    receipt = await perdure_of(live.settings.state, "audit", "receipt", place)
+
+    seen = SeenCheckpoints.of_suite(live.settings.state).newest("perdure")
+    assert seen is not None
+    assert (ProofFile.parse(receipt.stdout).index, leaf < seen.opened().size) == (leaf, True)
+
+
 async def test_an_event_without_route_and_one_whose_condition_is_false_say_so(live: World) -> None:
     await publish(live, "work.nobody", "{}", "lost")
     await publish(live, "work.quick", '{"size": 3}', "small")
@@ -100,7 +117,8 @@ async def test_a_run_that_waits_for_a_person_names_who_is_missing_until_they_hav
 
     assert "2 missing, from ada or bob" in open_["why"]["text"]
     assert "1 missing, from bob" in half["why"]["text"]
-    assert half["why"] == by_run["why"]
+    assert half["why"]["text"] == by_run["why"]["text"]
+    assert half["why"]["places"] == by_run["why"]["places"]
     assert {"APPROVALS", "RECEIPTS"} <= {place.partition(":")[0] for place in await cited(live, approved)}
 
 

@@ -311,6 +311,22 @@ async def test_why_a_route_took_no_event_is_explained(asked: Asked, wanted: tupl
     assert re.search(remedy, found["remedy"]["text"]), found
 
 
+async def test_while_the_whole_suite_is_paused_what_waits_is_explained_by_that(asked: Asked) -> None:
+    await asked.act("pause", "--reason", "the bank reports doubles")
+    await asked.publish("Quick", "stopped", b"{}")
+    found = [await asked.explained("paused", it) for it in ("Patient~signal", "busy", "asks", "open", "stopped")]
+    done = await asked.explained("completed", "done")
+    await asked.act("resume", "--reason", "mended")
+    after = await asked.explained("completed", "stopped")
+
+    for it in found:
+        assert it["cause"] == "paused", it
+        assert "the bank reports doubles" in it["why"]["text"]
+        assert it["why"]["places"][0].startswith("ADMIN:")
+        assert "`perdure resume`" in it["remedy"]["text"]
+    assert (done["cause"], after["cause"]) == ("completed", "completed")
+
+
 async def test_with_each_part_down_in_turn_it_is_named_and_the_rest_is_explained(asked: Asked) -> None:
     supervisor, silent = asked.world.suite.supervisor, list[str]()
     found = {}

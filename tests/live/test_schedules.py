@@ -140,6 +140,8 @@ async def test_each_second_is_published_once_while_services_are_killed_and_none_
         before = await settled(here, handle)
         (paused,) = await routes(here)
         await eventually(lambda: passed(instants(before)[-1], seconds=3))  # so that something is due in the pause
+        due = f"{instants(before)[-1] + timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
+        (skipped,) = printed(await perdure_of(here.settings.state, "explain", "--why-not", "Report", due, "--json"))
         await handle.unpause()
         await until(handle, lambda found: found.info.num_actions >= len(before) + 3)
         await handle.pause()
@@ -151,6 +153,8 @@ async def test_each_second_is_published_once_while_services_are_killed_and_none_
     assert pause[0] > first[-1] + timedelta(seconds=1), "what was due in the pause is skipped"
     assert set(after.values()) == {1}
     assert paused["schedule"]["paused"] == "an incident"
+    assert (skipped["asked"], skipped["about"], skipped["cause"]) == (f"Report@{due}", "due_time", "due_paused")
+    assert "an incident" in skipped["why"]["text"]
 
 
 async def passed(instant: datetime, *, seconds: int) -> bool:

@@ -1,6 +1,6 @@
 """Notifier senders with scripted channels and a clock that a test sets, and messages to send."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,15 +35,22 @@ class ScriptedChannel:
     Attributes:
         sent: The keys of the notices of each attempt that succeeded.
         notices: All notices that were sent.
+        takes: Called at each attempt, which may let time pass.
     """
 
     def __init__(self, name: str = "desk", *script: Exception) -> None:
         self.name = name
         self.sent: list[list[str]] = []
         self.notices: list[Notice] = []
+        self.takes: Callable[[], None] = lambda: None
         self._script = list(script)
 
+    def fails(self, error: Exception) -> None:
+        """Raise this at the next attempt."""
+        self._script.append(error)
+
     async def send(self, notices: Sequence[Notice]) -> str:
+        self.takes()
         if self._script:
             raise self._script.pop(0)
         self.sent.append([notice.key for notice in notices])

@@ -11,6 +11,7 @@ from perdure.contracts import (
     EventReference,
     EventVerdict,
     Notification,
+    PauseChanged,
     Policy,
     Progress,
     ProgressKind,
@@ -38,6 +39,7 @@ __all__ = [
     "of_event",
     "of_request",
     "of_run",
+    "pause",
     "ran",
     "receipt",
     "refused_event",
@@ -140,6 +142,11 @@ def notice(outcome: Any, detail: str = "") -> Cited[Notification]:
     about = request().request.message.message_id
     sent = Notification(channel="mail", about=about, workflow_id=RUN, outcome=outcome, detail=detail, sent_at=NOW)
     return Cited(sent, "NOTIFICATIONS:9")
+
+
+def pause() -> Cited[PauseChanged]:
+    changed = PauseChanged(what="suite", act="paused", reason="the bank reports doubles", by="ada", at=NOW)
+    return Cited(changed, "ADMIN:4")
 
 
 def dead_letter(**fields: Any) -> Cited[DeadLetter]:

@@ -1,13 +1,14 @@
 """What holds a start that has just been stored, and its place in line: for its verdict, in any process."""
 
 import asyncio
+from dataclasses import replace
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from perdure.config.flow_control import FlowControl
-from perdure.contracts import from_token
+from perdure.contracts import Limit, from_token
 from perdure.values.window import Window
-from perdure_ingest.flow_control.gate import CancelOpen, Occupancy, Skip, Wait, next_action
+from perdure_ingest.flow_control.gate import CancelOpen, Occupancy, Skip, Wait, next_action, next_start
 from perdure_ingest.flow_control.journal import journal_key
 from perdure_ingest.flow_control.placement import Placement
 from perdure_ingest.flow_control.ports import FlowPorts
@@ -40,6 +41,8 @@ class LinePlace:
     async def find(self, subject: str) -> Placement:
         """Return which limit holds the start under a subject, and its place in the line of its key.
 
+        Those before it count as open: in a burst they are stored, and not released yet.
+
         Raises:
             Unavailable: NATS does not answer.
         """
@@ -50,13 +53,32 @@ class LinePlace:
         place = max(1, sum(waiting.values()))
         if self._flow.debounce:
             return Placement("debounce", place)
+        limit = self._limit(seen)
+        if limit is None:
+            before = place - 1 if self._flow.key is None else await self._before()
+            limit = self._limit(self._after(seen, before, before_with_key=place - 1))
+        return Placement(limit, place)
+
+    def _limit(self, seen: Occupancy) -> Limit | None:
         match next_action(seen, flow=self._flow, window=self._window, now=self._clock.now()):
             case Wait(limit=limit):
-                return Placement(limit, place)
+                return limit
             case Skip() | CancelOpen():
-                return Placement("singleton", place)
+                return "singleton"
             case _:
-                return Placement(None, place)
+                return None
+
+    async def _before(self) -> int:
+        """Return how many starts wait in all lines of the route beside the newest one."""
+        if self._flow.max_open is None and self._flow.rate is None:
+            return 0
+        oldest = await self._bus.read_next(self._subjects.pattern, after=0, count=1)
+        return sum(it.pending for it in oldest)
+
+    def _after(self, seen: Occupancy, before: int, *, before_with_key: int) -> Occupancy:
+        """Return what the limits depend on once so many starts are released."""
+        next_time = next_start(seen.next_start, self._flow, self._clock.now()) if before else seen.next_start
+        return replace(seen, open=seen.open + before, same_key=seen.same_key + before_with_key, next_start=next_time)
 
     async def _occupancy(self, key: str) -> Occupancy:
         if self._flow.max_open is None and self._flow.rate is None:

@@ -237,6 +237,7 @@ class Bus(ReadableStreams, Protocol):
         """Delete a message from its stream; deleting a missing message does nothing.
 
         Raises:
+            DeleteRefused: The stream denies to delete messages.
             Unavailable: The deletion was not confirmed.
         """
 
@@ -244,5 +245,6 @@ class Bus(ReadableStreams, Protocol):
         """Delete a message as ``delete`` does; the server overwrites its bytes on the disk, which takes longer.
 
         Raises:
-            Unavailable: The deletion was not confirmed, or the stream never deletes a message.
+            DeleteRefused: The stream denies to delete messages.
+            Unavailable: The deletion was not confirmed.
         """

@@ -11,11 +11,12 @@ from pydantic import Field, TypeAdapter
 from perdure.bus import NatsBus, NatsKeyValue, RawMessage, StoredMessage, decode
 from perdure.bus.events import PREFIX
 from perdure.bus.resend import resent
+from perdure.bus.views.erasures import not_found
 from perdure.bus.views.event_runs import event_at, event_in, place_id
 from perdure.bus.views.start_ledger import BUCKET, Claim, StartLedger
 from perdure.config.routes import Route
 from perdure.contracts import DeadLetter, DeadLetterSettled, SignalWorkflow, StartWorkflow
-from perdure.errors import InvalidMessage, NotFound
+from perdure.errors import InvalidMessage
 from perdure.local.approver import login_name
 from perdure.values.short_code import run_word
 
@@ -64,7 +65,7 @@ async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLette
     """Return dead letters by their sequence in the stream.
 
     Raises:
-        NotFound: One that is named is not there.
+        NotFound: One that is named is not there; the message says so if it was erased.
     """
     found: dict[int, DeadLetter] = {}
     async for message in bus.read("dlq.>"):
@@ -72,7 +73,8 @@ async def find_dead_letters(bus: NatsBus, choice: Choice) -> dict[int, DeadLette
         if isinstance(dead_letter, DeadLetter) and choice.holds(message.sequence, dead_letter):
             found[message.sequence] = dead_letter
     if missing := sorted(set(choice.numbers) - set(found)):
-        raise NotFound(f"There is no dead letter {missing[0]}; `perdure dlq list` shows those that are there.")
+        problem = f"There is no dead letter {missing[0]}; `perdure dlq list` shows those that are there."
+        raise await not_found(bus, f"{_STREAM}:{missing[0]}", problem)
     return found
 
 

@@ -27,8 +27,8 @@ __all__ = ["register"]
 _A_LONG_READ: Final = 60.0  # seconds: nobody else is asked
 
 _EXIT_CODES = (
-    "Exit codes: 0 explained, 4 nothing has this id, 75 what would know it does not answer. "
-    "Example: perdure explain --why-not Orders EVENTS:42"
+    "Exit codes: 0 explained, 1 the ledger shows another history than before, 4 nothing has this id, "
+    "75 what would know it does not answer. Example: perdure explain --why-not Orders EVENTS:42"
 )
 
 
@@ -84,18 +84,29 @@ def _asked(what: str, route: str | None) -> Explanation:
 
 
 async def _explain(what: str, route: str | None) -> Explanation:
+    """Ask the streams and services; each leaf is proven, by a ledger that grew from what was seen of it.
+
+    Raises:
+        LedgerForked: It did not.
+        NotFound: It was erased.
+        Unavailable: NATS does not answer.
+    """
     from perdure.bus import NatsKeyValue
     from perdure.bus.views.erasures import erasures
-    from perdure.bus.views.snapshots import AskedSources, leaves_of, snapshot_of
+    from perdure.bus.views.snapshots import AskedSources, snapshot_of
+    from perdure.cli.witnessing import new_witness
     from perdure.explain import explained
 
     async with open_bus() as bus:
         sources = AskedSources(bus, bus.request, NatsKeyValue(bus.js, "BRIDGE"))
-        erased = (await erasures(bus)).of(what)
+        ordered = await erasures(bus)
+        erased = ordered.of(what) or ordered.of(f"DLQ:{what}")
         if erased is not None and not await _came_again(bus, what):
             raise NotFound(f"{what} was {erased.sentence}.")
         found = explained(await snapshot_of(sources, what, route=route))
-        return found.with_leaves(await leaves_of(sources, found.places), silent=tuple(sources.silent))
+        proven = await sources.search("audit", new_witness(bus).proofs(found.places, within=0), {})
+        leaves = {place: it.proof.index for place, it in proven.items()}
+        return found.with_leaves(leaves, silent=tuple(sources.silent))
 
 
 async def _explain_offline(what: str, route: str | None, folder: Path) -> Explanation:
@@ -126,10 +137,14 @@ def _content() -> Content:
 
 
 async def _came_again(bus: NatsBus, what: str) -> bool:
-    """Return whether an event or run of this id is there that came after the erasure."""
+    """Return whether an event or run of this id, or a message at this place, is there that came after the erasure."""
+    from perdure.bus.topology import STREAMS
     from perdure.bus.views.event_runs import find_event
     from perdure.contracts import to_token
 
+    stream, _, sequence = what.partition(":")
+    if stream in STREAMS and sequence.isdecimal():
+        return await bus.get(stream, int(sequence)) is not None
     return bool(await bus.last(f"progress.*.{to_token(what)}") or await find_event(bus, what))
 
 

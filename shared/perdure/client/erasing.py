@@ -22,7 +22,7 @@ from perdure.contracts.erasures import (
     EraseRunReply,
     EraseRunRequest,
 )
-from perdure.errors import PerdureError, Unavailable
+from perdure.errors import DeleteRefused, PerdureError, Unavailable
 from perdure.values.run_id import place_of
 
 __all__ = ["ContentBuckets", "Erased", "carry_out", "finish", "order_erasure", "settle"]
@@ -196,8 +196,9 @@ async def _erase_message(bus: ActBus, stream: str, sequence: int, place: str, er
     message = await bus.get(stream, sequence)
     if message is None or place_of(stream, sequence, message.stored_at) != place:
         return
-    await bus.erase(stream, sequence)
-    if await bus.get(stream, sequence) is None:
-        erased.messages += 1
-    else:
+    try:
+        await bus.erase(stream, sequence)
+    except DeleteRefused:
         erased.left.append(f"The message {stream}:{sequence} is left: NATS denies to delete messages of this stream.")
+    else:
+        erased.messages += 1

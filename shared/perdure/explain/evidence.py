@@ -36,6 +36,16 @@ def evidence(snapshot: FactSnapshot) -> Iterator[EvidenceItem]:
         yield EvidenceItem(
             "act", cite(f"{act.message.by} {act.message.act} dead letter {act.message.number}", act.place)
         )
+    yield from _ends(snapshot)
+
+
+def _ends(snapshot: FactSnapshot) -> Iterator[EvidenceItem]:
+    for change in () if snapshot.due is None else snapshot.due.changes:
+        yield EvidenceItem(
+            "act", cite(f"{change.message.at:%Y-%m-%d %H:%M:%S %Z}: {change.message.sentence}", change.place)
+        )
+    if snapshot.pause is not None:
+        yield EvidenceItem("act", cite(f"the whole suite is {snapshot.pause.message.sentence}", snapshot.pause.place))
     for run in snapshot.runs:
         if run.last is not None and run.last.message.kind in ENDINGS:
             yield EvidenceItem("result", cite(f"{run.workflow_id}: {_fact(run.last)}", run.last.place))

@@ -6,9 +6,11 @@ from dataclasses import replace
 from perdure.contracts import Event
 from perdure.explain.dead_letter_cause import dead_letter_answer, settled_answer
 from perdure.explain.decision_cause import decision_answer
+from perdure.explain.due_cause import due_answer
 from perdure.explain.event_cause import event_answer, why_not
 from perdure.explain.evidence import evidence
 from perdure.explain.explanation import Answer, Explanation, cite
+from perdure.explain.pause_cause import paused_answer
 from perdure.explain.request_cause import request_answer
 from perdure.explain.run_cause import run_answer
 from perdure.explain.snapshot import About, Cited, EventFacts, FactSnapshot
@@ -35,8 +37,11 @@ def _answer(snapshot: FactSnapshot) -> Answer:
         "request": lambda it: request_answer(it, it.requests[0]) if it.requests else None,
         "decision": lambda it: decision_answer(it) if it.decision or it.receipts else None,
         "dead_letter": _of_dead_letter,
+        "due_time": _of_due_time,
     }
     answer = answers[snapshot.about](snapshot) if snapshot.about in answers else None
+    if answer is not None and snapshot.pause is not None and snapshot.about in {"event", "run"}:
+        answer = paused_answer(answer, snapshot.pause)
     return answer or _unknown(snapshot)
 
 
@@ -60,6 +65,12 @@ def _of_dead_letter(snapshot: FactSnapshot) -> Answer | None:
     if snapshot.settlements:
         return settled_answer(snapshot.settlements[-1], None if snapshot.event is None else snapshot.event.id)
     return dead_letter_answer(snapshot.dead_letters[0]) if snapshot.dead_letters else None
+
+
+def _of_due_time(snapshot: FactSnapshot) -> Answer | None:
+    """Return why a due time has no event; None if what might have one is silent."""
+    is_sure = snapshot.due is not None and not {"EVENTS", "audit"} & {*snapshot.silent}
+    return due_answer(snapshot.asked, snapshot.due) if is_sure and snapshot.due else None
 
 
 def _unknown(snapshot: FactSnapshot) -> Answer:

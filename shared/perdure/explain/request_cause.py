@@ -97,8 +97,11 @@ def _failed_notices(snapshot: FactSnapshot) -> Iterator[Sentence]:
     """Yield what failed; nothing if any channel has sent a notice."""
     if any(it.message.outcome == "sent" for it in snapshot.notices):
         return
-    for it in snapshot.notices:
+    for channel in dict.fromkeys(it.message.channel for it in snapshot.notices):
+        it = [it for it in snapshot.notices if it.message.channel == channel][-1]
         if it.message.outcome == "failed":
-            yield cite(
-                f"No notice was sent: channel {it.message.channel} failed: {closed(it.message.detail)}", it.place
-            )
+            yield cite(f"No notice was sent: channel {channel} failed: {closed(it.message.detail)}", it.place)
+        elif it.message.outcome == "retried":
+            since = f"{it.message.sent_at:%Y-%m-%d %H:%M:%S %Z}"
+            text = f"Nobody could be told yet: channel {channel} fails since {since}, and tries again: "
+            yield cite(f"{text}{closed(it.message.detail)}", it.place)

@@ -1,6 +1,7 @@
 """What the streams and services know of one thing, each message with its place."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from perdure.contracts import (
@@ -11,20 +12,23 @@ from perdure.contracts import (
     Event,
     EventVerdict,
     Notification,
+    PauseChanged,
     Progress,
     Receipt,
     RouteVerdict,
+    ScheduleChanged,
     SignalWorkflow,
     StartWorkflow,
     last_words,
 )
 from perdure.contracts.outcomes import EventOutcome
 from perdure.contracts.runs import RunDescription, StuckRun
+from perdure.contracts.schedules import ScheduleState
 from perdure.values.request_state import RequestState
 
-__all__ = ["About", "Cited", "EventFacts", "FactSnapshot", "RequestFacts", "RunFacts"]
+__all__ = ["About", "Cited", "DueFacts", "EventFacts", "FactSnapshot", "RequestFacts", "RunFacts"]
 
-About = Literal["event", "run", "request", "decision", "dead_letter", "nothing"]
+About = Literal["event", "run", "request", "decision", "dead_letter", "due_time", "nothing"]
 """What an id names; ``nothing`` if no stream holds anything with it."""
 
 Stored_co = TypeVar("Stored_co", covariant=True)
@@ -101,6 +105,25 @@ class RequestFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DueFacts:
+    """A due time of a schedule of which there is no event.
+
+    Attributes:
+        route: Name of the route.
+        at: The due time (UTC).
+        now: When it is asked about (UTC).
+        changes: What was declared of its schedule, oldest first; at least one.
+        state: The schedule as Temporal has it; None if no orchestrator answers, or if it is gone.
+    """
+
+    route: str
+    at: datetime
+    now: datetime
+    changes: tuple[Cited[ScheduleChanged], ...]
+    state: ScheduleState | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FactSnapshot:
     """What is known at one moment of the thing that somebody asks about.
 
@@ -119,6 +142,8 @@ class FactSnapshot:
         notices: What was sent about the requests.
         dead_letters: The dead letter asked about, or that of the event.
         settlements: The acts by which operators resent or dropped a dead letter.
+        pause: The pause of the whole suite, if it is paused.
+        due: The due time asked about.
         broken_code: Why no orchestrator can load the author's code; empty if nothing is wrong with it.
         silent: The streams and services that did not answer in time.
         unrecorded: What knows more, and is not in a record, if it is a record that was read.
@@ -138,6 +163,8 @@ class FactSnapshot:
     notices: tuple[Cited[Notification], ...] = ()
     dead_letters: tuple[Cited[DeadLetter], ...] = ()
     settlements: tuple[Cited[DeadLetterSettled], ...] = ()
+    pause: Cited[PauseChanged] | None = None
+    due: DueFacts | None = None
     broken_code: str = ""
     silent: tuple[str, ...] = ()
     unrecorded: tuple[str, ...] = ()

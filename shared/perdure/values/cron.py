@@ -1,6 +1,7 @@
 """Cron expressions: five fields, or six that begin with the seconds."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
@@ -27,6 +28,10 @@ class Span:
     first: int
     last: int
     step: int = 1
+
+    def __contains__(self, number: int) -> bool:
+        """Return whether a number is one of them."""
+        return self.first <= number <= self.last and (number - self.first) % self.step == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,18 @@ class Cron:
     days: tuple[Span, ...]
     months: tuple[Span, ...]
     weekdays: tuple[Span, ...]
+
+    def fits(self, wall: datetime) -> bool:
+        """Return whether it is due when a clock on a wall shows this."""
+        parts = (
+            (self.seconds, wall.second),
+            (self.minutes, wall.minute),
+            (self.hours, wall.hour),
+            (self.days, wall.day),
+            (self.months, wall.month),
+            (self.weekdays, wall.isoweekday() % 7),
+        )
+        return not wall.microsecond and all(any(number in span for span in spans) for spans, number in parts)
 
 
 def parse_cron(text: str) -> Cron:

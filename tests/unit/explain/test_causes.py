@@ -79,6 +79,12 @@ NOTHING_HAPPENED: list[tuple[Cause, str, str, FactSnapshot]] = [
         on.of_event(on.judged("started"), runs=(on.ran("waiting"),), requests=(on.request(VOTED),)),
     ),
     (
+        "paused",
+        r"paused since 2026-11-30 .* by ada: the bank reports doubles",
+        r"`perdure resume`",
+        on.of_event(on.judged("started"), runs=(on.ran("waiting"),), requests=(on.request(VOTED),), pause=on.pause()),
+    ),
+    (
         "waiting_worker",
         r"No worker polls the task queue perdure",
         r"perdure up",
@@ -101,6 +107,12 @@ NOTHING_HAPPENED: list[tuple[Cause, str, str, FactSnapshot]] = [
         r"call_tool is at attempt 4; the last one failed: connection refused",
         r"mend that server",
         on.of_run(on.ran("step_started", on.described(failure="connection refused"))),
+    ),
+    (
+        "channel_down",
+        r"Nobody could be told yet: channel mail fails since .*, and tries again: connection refused\. It takes",
+        r"Mend the channel",
+        on.of_request(on.request(), notices=(on.notice("retried", "connection refused"),)),
     ),
     (
         "channel_down",

@@ -23,7 +23,7 @@ from perdure.bus.port import Storage, StoredMessage
 from perdure.bus.topology import stream_of
 from perdure.connections.nats import refusal
 from perdure.contracts import Message
-from perdure.errors import Unavailable
+from perdure.errors import DeleteRefused, Unavailable
 
 __all__ = ["NatsBus"]
 
@@ -33,7 +33,10 @@ _POLL_SECONDS: Final = 0.05
 _CHECK_SECONDS: Final = 0.5
 _WRONG_LAST_SEQUENCE: Final = 10071  # JSStreamWrongLastSequenceErrF
 _ANY_STREAM: Final = "PROGRESS"  # each service may ask for its state
-_MESSAGE_NOT_FOUND: Final = {10043, 10057}  # JSSequenceNotFound; JSStreamMsgDeleteFailed only for missing messages
+_SEQUENCE_NOT_FOUND: Final = 10043  # JSSequenceNotFound
+# What nats-server 2.15 writes under the one code 10057 (JSStreamMsgDeleteFailedF); the first two: nothing is there.
+_NO_MESSAGE: Final = {"no message found", "stream store EOF"}  # ErrStoreMsgNotFound, ErrStoreEOF
+_DELETE_DENIED: Final = "message delete not permitted"
 
 
 class NatsBus:
@@ -197,9 +200,11 @@ class NatsBus:
     async def _delete(self, stream: str, query: dict[str, int]) -> None:
         reply = json.loads(await self.request(f"$JS.API.STREAM.MSG.DELETE.{stream}", json.dumps(query).encode()))
         error = reply.get("error")
-        if error is not None and error.get("err_code") not in _MESSAGE_NOT_FOUND:
-            sequence = query["seq"]
-            raise Unavailable(f"NATS: cannot delete message {sequence} of {stream}: {error.get('description')}")
+        why = "" if error is None else error.get("description", "")
+        if error is None or error.get("err_code") == _SEQUENCE_NOT_FOUND or why in _NO_MESSAGE:
+            return
+        problem = DeleteRefused if why == _DELETE_DENIED else Unavailable
+        raise problem(f"NATS: cannot delete message {query['seq']} of {stream}: {why}")
 
     async def request(self, subject: str, body: bytes) -> bytes:
         """Send a NATS request and return the body of the reply.

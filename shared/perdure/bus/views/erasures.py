@@ -17,10 +17,15 @@ class Erasures:
     """All orders, by what they name."""
 
     def __init__(self, orders: Iterable[Erasure]) -> None:
-        self._by_name = {name: it for it in orders for name in (*it.places, *it.runs, *it.names)}
+        self._by_name = {
+            name: it for it in orders for name in (*it.places, *map(_without_time, it.places), *it.runs, *it.names)
+        }
 
     def of(self, name: str) -> Erasure | None:
-        """Return the newest order that names a run, an event, a request, or the place of a message."""
+        """Return the newest order that names a run, an event, a request, or a message by its place.
+
+        A place is that of ``Erasure.places``, or ``STREAM:SEQUENCE``.
+        """
         return self._by_name.get(name)
 
 
@@ -63,6 +68,11 @@ async def not_found(bus: Bus, name: str, problem: str) -> NotFound:
     """
     erased = (await erasures(bus)).of(name)
     return NotFound(problem if erased is None else f"{name} was {erased.sentence}.")
+
+
+def _without_time(place: str) -> str:
+    stream, sequence, _ = place.split(".")
+    return f"{stream}:{sequence}"
 
 
 def _erasure(message: StoredMessage) -> Erasure | None:

@@ -1,7 +1,6 @@
 """Gathers what the streams and services know of one thing, for ``perdure.explain``."""
 
-from perdure.bus.views.snapshots.leaves import leaves_of
 from perdure.bus.views.snapshots.lookup import snapshot_of
 from perdure.bus.views.snapshots.sources import AskedSources
 
-__all__ = ["AskedSources", "leaves_of", "snapshot_of"]
+__all__ = ["AskedSources", "snapshot_of"]

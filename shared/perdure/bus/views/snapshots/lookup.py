@@ -13,16 +13,18 @@ from perdure.bus.views.run_codes import exact_run
 from perdure.bus.views.run_lookup import ambiguous
 from perdure.bus.views.snapshots.of_dead_letter import dead_letter_at, settlements_of
 from perdure.bus.views.snapshots.of_decision import decision_at, decision_snapshot, find_decision
+from perdure.bus.views.snapshots.of_due_time import due_event_id, due_snapshot
 from perdure.bus.views.snapshots.of_event import event_snapshot, same_id, with_event
 from perdure.bus.views.snapshots.of_run import run_facts, with_people
 from perdure.bus.views.snapshots.people import people_of
 from perdure.bus.views.snapshots.recorded import recorded_snapshot
-from perdure.bus.views.snapshots.sources import AskedSources
+from perdure.bus.views.snapshots.sources import AskedSources, cited
 from perdure.contracts import (
     AboutRequest,
     Alert,
     EventReference,
     EventVerdict,
+    PauseChanged,
     Progress,
     Receipt,
     SignalWorkflow,
@@ -30,6 +32,7 @@ from perdure.contracts import (
     from_token,
     to_token,
 )
+from perdure.contracts.pauses import SUITE
 from perdure.errors import InvalidMessage
 from perdure.explain import FactSnapshot
 from perdure.values.run_id import SEPARATOR
@@ -51,25 +54,41 @@ async def snapshot_of(sources: AskedSources, text: str, *, route: str | None = N
         sources: Who is asked.
         text: ``<stream>:<sequence>`` of a stored message; or the id of a run or its code, of an approval request, of a
             decision or of an event; else the number of a dead letter; else the id of a run that has not begun; else a
-            unique beginning of a run id; else the id of an event or run in the audit record. The first that fits
-            counts, in this order, which is that of ``find_run``.
-        route: A route that should have taken the event; then only an event is looked for.
+            unique beginning of a run id; else the id of an event or run in the audit record; else a due time that has
+            no event, ``<route>@<time>``. The first that fits counts, in this order, which is that of ``find_run``.
+        route: A route that should have taken the event; then only an event is looked for, or one of its due times.
 
     Raises:
         Ambiguous: Several runs begin with the text, or it is the id of one and the code of another.
     """
     if place := _PLACE.fullmatch(text):
         found = await _at_place(sources, text, place[1], int(place[2]))
-    elif route is not None:
-        found = await _event(sources, text) or await recorded_snapshot(sources, text)
     else:
-        found = await _named(sources, text)
-    if found is None or (route is not None and found.about != "event"):
+        found = await _by_name(sources, text, route) or await _of_due_time(sources, text, route)
+    if found is None or (route is not None and found.about not in {"event", "due_time"}):
         found = FactSnapshot(text, "nothing")
     snapshot = replace(found, route=route)
     if any(run.description is None or run.description.polling == () for run in snapshot.runs):
         snapshot = replace(snapshot, broken_code=await sources.broken_code())
+    if snapshot.about in {"event", "run"}:
+        pause = cited(await sources.newest("ADMIN", f"admin.pause.{to_token(SUITE)}"), PauseChanged)
+        snapshot = replace(snapshot, pause=pause if pause is not None and pause.message.holds else None)
     return replace(snapshot, silent=tuple(sorted(sources.silent)), unrecorded=tuple(sorted(sources.unrecorded)))
+
+
+async def _by_name(sources: AskedSources, text: str, route: str | None) -> FactSnapshot | None:
+    if route is None:
+        return await _named(sources, text)
+    return await _event(sources, text) or await recorded_snapshot(sources, text)
+
+
+async def _of_due_time(sources: AskedSources, text: str, route: str | None) -> FactSnapshot | None:
+    """Return what is known of the event of a due time, however its time is written, or why there is none."""
+    due = due_event_id(text, route)
+    if due is None:
+        return None
+    written = None if due == text else await _by_name(sources, due, route)
+    return written or await due_snapshot(sources, due)
 
 
 async def _named(sources: AskedSources, text: str) -> FactSnapshot | None:

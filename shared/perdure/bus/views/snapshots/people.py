@@ -6,10 +6,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from perdure.bus.envelope import MESSAGE_ID, header, header_value
 from perdure.bus.views.request_record import RequestRecord, request_records
 from perdure.bus.views.request_votes import votes_on
 from perdure.bus.views.snapshots.sources import AskedSources, cited
-from perdure.contracts import AboutRequest, ApprovalDecided, ApprovalExpired, Notification, Receipt, to_token
+from perdure.contracts import (
+    AboutRequest,
+    ApprovalDecided,
+    ApprovalExpired,
+    Notification,
+    Receipt,
+    from_token,
+    to_token,
+)
 from perdure.explain import Cited, FactSnapshot, RequestFacts
 
 __all__ = ["people_of", "receipts_of"]
@@ -44,11 +53,14 @@ async def people_of(
     about = {it.message.message_id for it in messages if it.message.request_id in names}
     since = min(it.request.opened_at for it in records)
     receipts = [receipt for name in sorted(names) for receipt in await receipts_of(sources, name)]
+    notices = await sources.ask("NOTIFICATIONS", _notices(sources, about, since), [])
+    if is_open and not sources.is_record and not any(it.message.outcome == "sent" for it in notices):
+        notices += await sources.ask("NOTICES", _failures(sources, about), [])
     return replace(
         snapshot,
         requests=(*snapshot.requests, *(_facts(it, messages) for it in records)),
         receipts=(*snapshot.receipts, *receipts),
-        notices=(*snapshot.notices, *await sources.ask("NOTIFICATIONS", _notices(sources, about, since), [])),
+        notices=tuple(dict.fromkeys((*snapshot.notices, *notices))),
     )
 
 
@@ -92,3 +104,19 @@ async def _notices(sources: AskedSources, about: set[str], since: datetime) -> l
             if notice is not None and notice.message.about in about:
                 found.append(notice)
     return found
+
+
+async def _failures(sources: AskedSources, about: set[str]) -> list[Cited[Notification]]:
+    """Return what the channels failed with last in which notices about these messages wait, behind others or not."""
+    bus, channels = sources.bus, set[str]()
+    first = await bus.first("notices.>")
+    if first is not None:
+        last = first.sequence + _SEARCHED
+        async with aclosing(bus.read_range("notices.>", first=first.sequence, last=last, bodies=False)) as waiting:
+            async for message in waiting:
+                token = message.raw.subject.split(".")[1]
+                ids = {header_value(f"{from_token(token)}.{it}") for it in about}
+                if header(message.raw.headers, MESSAGE_ID) in ids:
+                    channels.add(token)
+    newest = [cited(await bus.last(f"notifications.{it}"), Notification) for it in sorted(channels)]
+    return [it for it in newest if it is not None and it.message.outcome in {"retried", "failed"}]

@@ -73,10 +73,14 @@ class AskedSources:
 
     async def reply(self, service: str, subject: str, query: BaseModel, model: type[Reply]) -> Reply | None:
         """Return a service's reply; None if it does not answer, or not in a form that this version reads."""
+        return await self.request_body(service, subject, query.model_dump_json().encode(), model)
+
+    async def request_body(self, service: str, subject: str, query: bytes, model: type[Reply]) -> Reply | None:
+        """Return a service's reply as ``reply`` does, to a query that is no model."""
         if self._request is None:
             self.unrecorded.add(service)
             return None
-        body = await self.ask(service, self._request(subject, query.model_dump_json().encode()), None)
+        body = await self.ask(service, self._request(subject, query), None)
         try:
             return None if body is None else model.model_validate_json(body)
         except ValidationError:
