@@ -103,5 +103,5 @@ def _failed_notices(snapshot: FactSnapshot) -> Iterator[Sentence]:
             yield cite(f"No notice was sent: channel {channel} failed: {closed(it.message.detail)}", it.place)
         elif it.message.outcome == "retried":
             since = f"{it.message.sent_at:%Y-%m-%d %H:%M:%S %Z}"
-            text = f"Nobody could be told yet: channel {channel} fails since {since}, and tries again: "
+            text = f"Nobody could be notified yet: channel {channel} fails since {since}, and tries again: "
             yield cite(f"{text}{closed(it.message.detail)}", it.place)

@@ -110,7 +110,7 @@ NOTHING_HAPPENED: list[tuple[Cause, str, str, FactSnapshot]] = [
     ),
     (
         "channel_down",
-        r"Nobody could be told yet: channel mail fails since .*, and tries again: connection refused\. It takes",
+        r"Nobody could be notified yet: channel mail fails since .*, and tries again: connection refused\. It takes",
         r"Mend the channel",
         on.of_request(on.request(), notices=(on.notice("retried", "connection refused"),)),
     ),
