@@ -56,6 +56,9 @@ bench: $(INSTALLED) ## Measure against hand-written temporalio on the same serve
 reference: $(INSTALLED) ## Write the pages of docs/ that are made from the code
 	@$(BIN)/python -m perdure.cli.reference > docs/.draft && mv docs/.draft docs/reference-commands.md
 	@$(BIN)/perdure config reference > docs/.draft && mv docs/.draft docs/reference-config.md
+	@$(BIN)/python -m perdure.telemetry.metrics_page > docs/.draft && mv docs/.draft docs/metrics.md
+	@$(BIN)/python -m perdure.telemetry.alerts_page page > docs/.draft && mv docs/.draft docs/alerts.md
+	@$(BIN)/python -m perdure.telemetry.alerts_page rules > docs/.draft && mv docs/.draft deploy/prometheus/alerts.yml
 
 clean: ## Delete the virtual environment and all local state
 	rm -rf $(VENV) .perdure

@@ -22,6 +22,7 @@ async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterat
         signer = ledger_signer(settings.ledger_key, settings.audit.ledger)
         checkpoints = Checkpoints(store.engine, signer, bus)
         health.facts["ledger_refusal"] = lambda: checkpoints.refusal
+        health.sources["checkpoints"] = checkpoints.age
         async with background(checkpoints.run()):
             yield create_app(store, bus, signer.verifier, await store.highest())
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from prometheus_client import Metric
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -13,6 +16,7 @@ from perdure.contracts import CheckpointSigned
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.ledger import BadNote, Checkpoint, Signer, open_checkpoint, sign_checkpoint
 from perdure.ledger.hashes import EMPTY
+from perdure.telemetry.catalogue import CHECKPOINT_AGE
 from perdure_audit.leaves import grown_tree, size_of
 
 __all__ = ["Checkpoints"]
@@ -55,6 +59,7 @@ class Checkpoints:
         self._signer = signer
         self._bus = bus
         self._newest: _Newest | None = None  # unknown: it is read before the next one is signed
+        self._signed_at = time.monotonic()
         self.refusal = ""
 
     async def run(self) -> None:
@@ -62,9 +67,15 @@ class Checkpoints:
         while not self.refusal:
             try:
                 await self.sign()
+                if not self.refusal:
+                    self._signed_at = time.monotonic()
             except (Unavailable, SQLAlchemyError, OSError) as error:
                 _log.warning("the next checkpoint of the ledger waits: %s", error)
             await asyncio.sleep(_EVERY)
+
+    async def age(self) -> Iterable[Metric]:
+        """Return since when not the whole ledger is signed, as a metric."""
+        return [CHECKPOINT_AGE.value(time.monotonic() - self._signed_at)]
 
     async def sign(self) -> None:
         """Sign the head of the ledger, if it has grown from the newest checkpoint.

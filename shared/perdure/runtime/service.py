@@ -6,15 +6,17 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Final
 
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry
+from prometheus_client import ProcessCollector, disable_created_metrics
 
 from perdure.bus.app import App
 from perdure.bus.content import content_of
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.bus.jetstream.connecting import connect
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
+from perdure.bus.jetstream.gauges import JetStreamGauges
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.bus.jetstream.trimmer import Trimmer
@@ -23,10 +25,14 @@ from perdure.config.settings import ServiceSettings, Settings
 from perdure.errors import SetupError
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health, endpoints
+from perdure.runtime.published_metrics import PublishedMetrics
 from perdure.telemetry.logs import set_up_logs
 from perdure.telemetry.tracing import Provider, tracing
 
 __all__ = ["OpenService", "run"]
+
+_REPORTS_STREAMS: Final = "audit"
+"""The service whose metrics show all streams: there is one process of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,17 +78,20 @@ async def _until_signalled(work: Coroutine[None, None, None]) -> None:
 
 
 async def _serve(service: str, settings: Settings, open_service: OpenService) -> None:
-    health, registry = Health(service), CollectorRegistry()
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
+    health = Health(service)
+    ProcessCollector(registry=health.registry)
     own: ServiceSettings = getattr(settings, service)
     async with (
-        endpoints(own, health, registry),
+        endpoints(own, health),
         connect(settings.nats, source=f"perdure/{service}", role=service, content=content_of(settings)) as bus,
     ):
         health.checks["nats"] = bus.is_connected
+        bus.observers.append(PublishedMetrics(service, health.registry).count)
         await provision(bus.js, service, settings.nats)
         async with (
             open_service(settings, bus, health) as app,
-            subscribed(app, bus, settings.nats, registry),
+            subscribed(app, bus, settings.nats, health.registry),
             background(
                 (guard := ConsumerGuard(app, bus.js, settings.nats)).watch(),
                 Trimmer(bus.js, app).watch(),
@@ -90,6 +99,10 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
             ),
         ):
             health.checks["consumers"] = guard.is_complete
+            gauges = JetStreamGauges(bus.js, app, settings.nats)
+            health.sources["consumers"] = gauges.consumers
+            if service == _REPORTS_STREAMS:
+                health.sources["streams"] = gauges.streams
             health.open = True
             _log.info("ready")
             try:
