@@ -9,9 +9,11 @@ from typing import Final
 from prometheus_client import Metric
 
 from perdure.bus import Bus
+from perdure.bus.lease import Leases
 from perdure.bus.views.approval_index import open_requests
 from perdure.contracts import ApprovalRequested, from_token
-from perdure.telemetry.catalogue import APPROVAL_PASSED, APPROVAL_WAIT, OPEN_APPROVALS, UNDELIVERED
+from perdure.telemetry.catalogue import APPROVAL_PASSED, APPROVAL_WAIT, CHANNEL_FAILING, OPEN_APPROVALS, UNDELIVERED
+from perdure_notifier.lease import ChannelLease
 
 __all__ = ["WaitingGauges"]
 
@@ -25,12 +27,16 @@ class WaitingGauges:
     Args:
         bus: Where requests and notices are.
         channels: The configured channels.
+        leases: Have the failures of each channel.
         now: Returns the time (UTC) of the server that stored the requests.
     """
 
-    def __init__(self, bus: Bus, channels: Sequence[str], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, bus: Bus, channels: Sequence[str], leases: Leases[ChannelLease], now: Callable[[], datetime]
+    ) -> None:
         self._bus = bus
         self._channels = channels
+        self._leases = leases
         self._now = now
         self._requests: list[ApprovalRequested] = []
         self._counted_at = -_COUNTS_EVERY
@@ -53,7 +59,7 @@ class WaitingGauges:
         ]
 
     async def notices(self) -> Iterable[Metric]:
-        """Return the number of notices that wait, by channel; 0 for a channel that is configured.
+        """Return the number of notices that wait, and for how long they were refused, by channel.
 
         Raises:
             Unavailable: NATS does not answer.
@@ -61,10 +67,14 @@ class WaitingGauges:
         counts = Counter(dict.fromkeys(self._channels, 0))
         for subject, count in (await self._bus.count_by_subject("notices.>")).items():
             counts[from_token(subject.split(".")[1])] += count
-        gauge = UNDELIVERED.gauge()
+        waiting, failing = UNDELIVERED.gauge(), CHANNEL_FAILING.gauge()
         for channel, count in counts.items():
-            gauge.add_metric([channel], count)
-        return [gauge]
+            waiting.add_metric([channel], count)
+        for channel in self._channels:
+            lease = await self._leases.look(channel)
+            since = None if lease is None else lease.failing_since
+            failing.add_metric([channel], 0 if since is None else max((self._now() - since).total_seconds(), 0.001))
+        return [waiting, failing]
 
 
 def _share(request: ApprovalRequested, now: datetime) -> float | None:

@@ -113,12 +113,12 @@ CAUSES: Final[dict[str, tuple[Series, Series]]] = {
     "PerdureChannelDown": (
         {
             'perdure_undelivered_notices{channel="slack"}': "2x200",
-            'perdure_notifications_total{channel="slack",outcome="failed"}': "1x200",
+            'perdure_channel_failing_seconds{channel="slack"}': "9x200",
         },
         {
             'perdure_undelivered_notices{channel="mail"}': "2x200",  # its hours are quiet
             'perdure_undelivered_notices{channel="slack"}': STILL,
-            'perdure_notifications_total{channel="slack",outcome="failed"}': "1x200",
+            'perdure_channel_failing_seconds{channel="slack"}': "9x200",
         },
     ),
     "PerdureAuditBehind": (

@@ -2,8 +2,9 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +35,21 @@ class Prometheus:
         except httpx2.HTTPError:
             return False
 
-    def alerts(self) -> dict[str, set[str]]:
-        """Return the states of all alerts that are pending or firing, by name."""
-        found: dict[str, set[str]] = {}
-        for alert in self._client.get("/api/v1/alerts").raise_for_status().json()["data"]["alerts"]:
-            found.setdefault(alert["labels"]["alertname"], set()).add(alert["state"])
-        return found
+    def firing(self) -> dict[str, datetime]:
+        """Return since when each alert that fires has had its cause (UTC), by name."""
+        alerts = self._client.get("/api/v1/alerts").raise_for_status().json()["data"]["alerts"]
+        firing = [it for it in alerts if it["state"] == "firing"]
+        return {it["labels"]["alertname"]: datetime.fromisoformat(it["activeAt"][:19] + "+00:00") for it in firing}
 
-    def firing(self) -> set[str]:
-        """Return the names of all alerts that fire."""
-        return {name for name, states in self.alerts().items() if "firing" in states}
-
-    def values(self, expr: str) -> list[float]:
-        """Return what an expression yields now."""
-        answer = self._client.get("/api/v1/query", params={"query": expr}).raise_for_status()
-        return [float(it["value"][1]) for it in answer.json()["data"]["result"]]
+    def has_scraped(self, jobs: Iterable[str]) -> bool:
+        """Return whether each job answered the last time."""
+        answer = self._client.get("/api/v1/query", params={"query": "up == 1"}).raise_for_status()
+        return {it["metric"]["job"] for it in answer.json()["data"]["result"]} >= set(jobs)
 
 
 @contextmanager
 def prometheus(folder: Path, rules: str, targets: dict[str, str]) -> Iterator[Prometheus]:
-    """Run a server that looks each second.
+    """Run a server that scrapes every three seconds.
 
     Args:
         folder: Where it stores what it scrapes.
@@ -63,7 +59,7 @@ def prometheus(folder: Path, rules: str, targets: dict[str, str]) -> Iterator[Pr
     jobs: list[dict[str, Any]] = [
         {"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in targets.items()
     ]
-    often = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    often = {"scrape_interval": "3s", "scrape_timeout": "3s", "evaluation_interval": "1s"}
     configuration = {"global": often, "rule_files": ["rules.yml"], "scrape_configs": jobs}
     (folder / "rules.yml").write_text(rules)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))

@@ -25,6 +25,7 @@ from perdure.config.services import (
     OrchestratorSettings,
     ServiceSettings,
 )
+from perdure.config.telemetry import TelemetrySettings
 from perdure.config.temporal import TemporalSettings, TlsSettings
 from perdure.config.yaml_file import Yaml12Source, config_file
 
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
         orchestrator: The service that runs workflows.
         notifier: The service that notifies people: its channels and rules.
         audit: The service that records every message.
+        telemetry: Logs and traces of the services.
     """
 
     model_config = SettingsConfigDict(
@@ -94,6 +96,7 @@ class Settings(BaseSettings):
     orchestrator: OrchestratorSettings = OrchestratorSettings()
     notifier: NotifierSettings = NotifierSettings()
     audit: AuditSettings = AuditSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @property
     def approvers_file(self) -> Path:

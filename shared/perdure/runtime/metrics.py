@@ -15,7 +15,7 @@ __all__ = ["MetricSource", "metrics_app"]
 MetricSource = Callable[[], Awaitable[Iterable[Metric]]]
 """Looks something up, such as the state of a stream, and returns it as metrics."""
 
-_ANSWERS_WITHIN: Final = 3.0  # seconds; Prometheus waits ten
+_ANSWERS_WITHIN: Final = 2.0  # seconds; Prometheus waits ten
 
 _log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Final
 
 from opentelemetry.sdk.resources import Resource
@@ -54,10 +55,10 @@ def run(
     try:
         settings = load_settings()
         error_texts = not settings.encryption.is_on
-        set_up_logs(service, error_texts=error_texts)
-        folder = settings.state / "traces"
+        set_up_logs(service, settings.telemetry, error_texts=error_texts)
+        folder = settings.state / "traces" if settings.telemetry.span_files else None
         with tracing(service, folder=folder, create=create_provider, error_texts=error_texts):
-            asyncio.run(_until_signalled(_serve(service, settings, open_service)))
+            asyncio.run(_until_signalled(_serve(service, settings, open_service), partial(_reload_logs, service)))
     except SetupError as error:
         _log.critical("%s", error)
         sys.exit(1)
@@ -66,15 +67,27 @@ def run(
         sys.exit(1)
 
 
-async def _until_signalled(work: Coroutine[None, None, None]) -> None:
+async def _until_signalled(work: Coroutine[None, None, None], reload_logs: Callable[[], None]) -> None:
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, task.cancel)
+    loop.add_signal_handler(signal.SIGUSR1, reload_logs)
     try:
         await task
     except asyncio.CancelledError:
         _log.info("stopped")
+
+
+def _reload_logs(service: str) -> None:
+    """Read the level and the format of logs again; a configuration that is wrong changes nothing."""
+    try:
+        settings = load_settings()
+    except SetupError as error:
+        _log.warning("the logs stay as they are: %s", error)
+        return
+    set_up_logs(service, settings.telemetry, error_texts=not settings.encryption.is_on)
+    _log.warning("logs are %s from level %s on", settings.telemetry.log_format, settings.telemetry.log_level)
 
 
 async def _serve(service: str, settings: Settings, open_service: OpenService) -> None:

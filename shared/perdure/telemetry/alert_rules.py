@@ -154,11 +154,11 @@ ALERT_RULES: Final = (
     AlertRule(
         "PerdureChannelDown",
         "max by (channel) (perdure_undelivered_notices) > 0 and on (channel) "
-        'sum by (channel) (perdure_notifications_total{outcome="failed"}) > 0',
+        "max by (channel) (perdure_channel_failing_seconds) > 0",
         5 * _MINUTE,
         "critical",
         "{{ $value }} notices wait for the channel {{ $labels.channel }}, which refuses them.",
-        "`perdure explain REQUEST` shows what the channel answered; mend it, and the notices go out by themselves.",
+        "`perdure explain REQUEST` and the log of notifier show its answer; once it takes notices, they go out by themselves.",
     ),
     AlertRule(
         "PerdureAuditBehind",

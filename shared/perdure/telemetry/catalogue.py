@@ -12,6 +12,7 @@ __all__ = [
     "APPROVALS",
     "APPROVAL_PASSED",
     "APPROVAL_WAIT",
+    "CHANNEL_FAILING",
     "CHECKPOINT_AGE",
     "CONSUMER_ACK_PENDING",
     "CONSUMER_PENDING",
@@ -181,10 +182,17 @@ APPROVAL_PASSED: Final = Metric(
 UNDELIVERED: Final = Metric(
     "perdure_undelivered_notices", "gauge", "Notices that wait in a channel's outbox.", ("channel",), ("notifier",)
 )
+CHANNEL_FAILING: Final = Metric(
+    "perdure_channel_failing_seconds",
+    "gauge",
+    "For how long a channel has refused what it was given; 0 if it took the last notice.",
+    ("channel",),
+    ("notifier",),
+)
 NOTIFICATIONS: Final = Metric(
     "perdure_notifications_total",
     "counter",
-    "Notices by channel: `sent`, `failed` (tried again) or `skipped`.",
+    "Notices by channel: `sent`, `failed` (given up) or `skipped`.",
     ("channel", "outcome"),
     ("notifier",),
 )

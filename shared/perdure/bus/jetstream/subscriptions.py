@@ -19,6 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from prometheus_client import CollectorRegistry
+from structlog.contextvars import bound_contextvars
 
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.jetstream.consumer_span import consumer_span
@@ -124,8 +125,9 @@ def _settling(
     span_name = f"{service} receives {subscription.stream}"
 
     async def settled(delivery: Delivery) -> None:
-        started = monotonic()
-        with consumer_span(span_name, delivery.message, delivery.deliveries) if subscription.traced else nullcontext():
+        started, message = monotonic(), delivery.message
+        traced = consumer_span(span_name, message, delivery.deliveries) if subscription.traced else nullcontext()
+        with traced, bound_contextvars(message=f"{message.stream}:{message.sequence}"):
             outcome = await settle(delivery, subscription.handle, bus=bus, service=service)
         metrics.count(delivery, outcome, seconds=monotonic() - started)
 
