@@ -158,7 +158,7 @@ ALERT_RULES: Final = (
         5 * _MINUTE,
         "critical",
         "{{ $value }} notices wait for the channel {{ $labels.channel }}, which refuses them.",
-        "`perdure explain REQUEST` and the log of notifier show its answer; once it takes notices, they go out by themselves.",
+        "`perdure explain REQUEST` and the log of notifier show its answer; once it takes them, notices go out again.",
     ),
     AlertRule(
         "PerdureAuditBehind",
