@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ class Prometheus:
 
     def __init__(self, port: int) -> None:
         self._client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+
+    def close(self) -> None:
+        self._client.close()
 
     def is_ready(self) -> bool:
         try:
@@ -72,6 +75,7 @@ def prometheus(folder: Path, rules: str, targets: dict[str, str]) -> Iterator[Pr
     ]
     with (folder / "prometheus.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:
-            yield Prometheus(port)
+            with closing(Prometheus(port)) as asked:
+                yield asked
         finally:
             server.terminate()

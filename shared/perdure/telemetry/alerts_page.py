@@ -37,7 +37,7 @@ def alerts_page() -> str:
     """Return the page of all alerts in Markdown."""
     return _HEAD + "".join(
         f"\n## {rule.name}\n\n{_plain(rule.summary)} ({rule.severity}, after {rule.shown()['for']})\n\n"
-        f"{_plain(rule.remedy)}\n\n```promql\n{rule.expr}\n```\n"
+        f"{_plain(rule.remedy)}\n\n```\n{rule.expr}\n```\n"
         for rule in ALERT_RULES
     )
 
