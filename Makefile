@@ -12,10 +12,10 @@ unexport PYTHONDONTWRITEBYTECODE
 CHAOS := kill stall partition delay disk consumer stream clock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rounds fuzz check format bench chaos reference up clean
+.PHONY: help demo test test-alerts rounds fuzz check format bench chaos reference up clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Show a run that survives a killed orchestrator, in one minute
 	@$(BIN)/perdure demo $(ARGS)
@@ -33,6 +33,9 @@ rounds: $(INSTALLED) ## Start two suites in the same moment, twenty times
 
 fuzz: $(INSTALLED) ## Send messages of any bytes to a suite, for about ten minutes (EXAMPLES=300)
 	WIRE_EXAMPLES=$(or $(EXAMPLES),300) $(BIN)/pytest tests/live/test_wire.py $(ARGS)
+
+test-alerts: $(INSTALLED) ## Cause alerts on a suite that a Prometheus watches
+	@$(BIN)/pytest tests/alerts $(ARGS)
 
 chaos: $(INSTALLED) ## Strike a suite with each fault, a minute or two each (FAULTS="stall disk" SEEDS="1 2 3 4 5")
 	@failed=; for seed in $(or $(SEEDS),1); do for fault in $(or $(FAULTS),$(CHAOS)); do \
@@ -56,6 +59,9 @@ bench: $(INSTALLED) ## Measure against hand-written temporalio on the same serve
 reference: $(INSTALLED) ## Write the pages of docs/ that are made from the code
 	@$(BIN)/python -m perdure.cli.reference > docs/.draft && mv docs/.draft docs/reference-commands.md
 	@$(BIN)/perdure config reference > docs/.draft && mv docs/.draft docs/reference-config.md
+	@$(BIN)/python -m perdure.telemetry.metrics_page > docs/.draft && mv docs/.draft docs/metrics.md
+	@$(BIN)/python -m perdure.telemetry.alerts_page page > docs/.draft && mv docs/.draft docs/alerts.md
+	@$(BIN)/python -m perdure.telemetry.alerts_page rules > docs/.draft && mv docs/.draft deploy/prometheus/alerts.yml
 
 clean: ## Delete the virtual environment and all local state
 	rm -rf $(VENV) .perdure

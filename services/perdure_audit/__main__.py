@@ -22,6 +22,7 @@ async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterat
         keys = LedgerKeys(settings.ledger_key, settings.audit.ledger)
         checkpoints = Checkpoints(store.engine, settings.audit.ledger, keys, bus)
         health.facts["problem"] = lambda: checkpoints.refusal
+        health.sources["checkpoints"] = checkpoints.age
         async with background(checkpoints.run()):
             yield create_app(store, bus, keys, await store.highest())
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from prometheus_client import Metric
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -14,6 +17,7 @@ from perdure.contracts import Alert, CheckpointSigned
 from perdure.errors import InvalidMessage, SetupError, Unavailable
 from perdure.ledger import BadNote, Checkpoint, KeyChain, Signer, sign_checkpoint
 from perdure.ledger.hashes import EMPTY
+from perdure.telemetry.catalogue import CHECKPOINT_AGE
 from perdure_audit.leaves import grown_further, grown_tree, size_of
 from perdure_audit.ledger_keys import LedgerKeys
 
@@ -59,6 +63,7 @@ class Checkpoints:
         self._keys = keys
         self._bus = bus
         self._newest: _Newest | None = None  # unknown: it is read before the next one is signed
+        self._signed_at = time.monotonic()
         self.refusal = ""
 
     async def run(self) -> None:
@@ -70,9 +75,15 @@ class Checkpoints:
                 if self.refusal:
                     await self._bus.publish(_alert(self._ledger, self.refusal))
                     is_alerted = True
+                else:
+                    self._signed_at = time.monotonic()
             except (Unavailable, SQLAlchemyError, OSError) as error:
                 _log.warning("the next checkpoint of the ledger waits: %s", error)
             await asyncio.sleep(_EVERY)
+
+    async def age(self) -> Iterable[Metric]:
+        """Return since when not the whole ledger is signed, as a metric."""
+        return [CHECKPOINT_AGE.value(time.monotonic() - self._signed_at)]
 
     async def sign(self) -> None:
         """Sign the head of the ledger, if it has grown from the newest checkpoint.

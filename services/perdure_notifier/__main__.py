@@ -16,6 +16,8 @@ from perdure.runtime.server_clock import ServerClock
 from perdure.runtime.service import run
 from perdure_notifier.app import Notifier
 from perdure_notifier.channels.registry import open_channels
+from perdure_notifier.gauges import WaitingGauges
+from perdure_notifier.lease import channel_leases
 from perdure_notifier.replies.http import reply_app
 
 
@@ -38,6 +40,9 @@ async def _open(settings: Settings, bus: NatsBus, health: Health) -> AsyncIterat
             holder=lease_holder(settings.notifier),
             now=clock.now,
         )
+        leases = channel_leases(entries, lease_holder(settings.notifier))
+        waiting = WaitingGauges(bus, [*settings.notifier.effective_channels], leases, clock.now)
+        health.sources |= {"approvals": waiting.approvals, "notices": waiting.notices}
         await stack.enter_async_context(background(clock.run(), *notifier.duties()))
         yield notifier.app()
 

@@ -9,7 +9,7 @@ from opentelemetry.sdk.resources import Resource
 from temporalio.contrib.opentelemetry import create_tracer_provider
 
 from perdure.approvers import ApproversFile
-from perdure.builds.version import own_version
+from perdure.builds.version import Version, own_version
 from perdure.bus.app import App
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.bus.jetstream.key_value import NatsKeyValue
@@ -27,16 +27,19 @@ from perdure.runtime.exit import exit_process
 from perdure.runtime.server_clock import ServerClock
 from perdure.runtime.service import run
 from perdure.runtime.suite_pause import SuitePause
+from perdure.telemetry.metering import metering
 from perdure.telemetry.tracing import Provider
 from perdure_orchestrator.agents.server_folder import folder_problems
 from perdure_orchestrator.app import ENTRIES, Role, create_app
 from perdure_orchestrator.approvals_check import record_policies, refuse_approvals, watch_approvers
 from perdure_orchestrator.bridge_duties import bridge_duties
 from perdure_orchestrator.broken_code import BrokenCode
+from perdure_orchestrator.core_metrics import CoreMetrics
 from perdure_orchestrator.decision_verifier import VERIFICATIONS
+from perdure_orchestrator.own_metrics import show_own_metrics
 from perdure_orchestrator.own_version import OwnVersion
 from perdure_orchestrator.plugin import PerdurePlugin
-from perdure_orchestrator.registry import load_registry
+from perdure_orchestrator.registry import Registry, load_registry
 from perdure_orchestrator.run_attributes import RunAttributes
 from perdure_orchestrator.schedules.change_log import ScheduleChangeLog
 from perdure_orchestrator.schedules.reconciliation import RouteSchedules
@@ -49,12 +52,7 @@ from perdure_orchestrator.worker import run_worker
 async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) -> AsyncIterator[App]:
     entries = NatsKeyValue(bus.js, ENTRIES)
     broken = BrokenCode(bus, entries)
-    try:
-        registry = load_registry(settings.workflows)
-        version = own_version(settings.temporal, settings.workflows)
-    except SetupError as error:
-        await broken.report(error)
-        raise
+    registry, version = await _code(settings, broken)
     refuse_approvals(settings)
     if problems := list(folder_problems(settings)):
         raise InvalidConfiguration(*problems)
@@ -67,11 +65,14 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
         approvers=approvers,
         verifications=NatsKeyValue(bus.js, VERIFICATIONS),
     )
-    client = await connect_temporal(settings.temporal, plugin)
+    core = CoreMetrics()
+    client = await connect_temporal(settings.temporal, plugin, runtime=core.runtime)
     health.checks["temporal"] = partial(is_reachable, client)
     own = OwnVersion(client, settings.temporal.task_queue, version, has_worker=role != "bridge", bus=bus)
     health.checks["version"] = own.is_known
     health.facts["version"] = lambda: {**own.facts, "steps": plugin.running_steps}
+    queue, verifier = settings.temporal.task_queue, plugin.verifier
+    show_own_metrics(health, bus, client, queue, core=core, verifier=verifier, version=version, own=own)
     ledger = StartLedger(NatsKeyValue(bus.js, BUCKET))
     app = App("orchestrator", [])
     clock, pause = ServerClock(bus), SuitePause(bus)
@@ -106,6 +107,7 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
             verify_ahead=plugin.verifier.verify_ahead if role == "both" else None,
         )
     async with AsyncExitStack() as stack:
+        stack.enter_context(metering(health.registry))
         await stack.enter_async_context(background(keep_api_key(client, settings.temporal), pause.watch()))
         if role != "worker":
             await record_policies(settings, bus)
@@ -132,6 +134,14 @@ async def _open(role: Role, settings: Settings, bus: NatsBus, health: Health) ->
         await stack.enter_async_context(background(own.watch()))
         await broken.clear()
         yield app
+
+
+async def _code(settings: Settings, broken: BrokenCode) -> tuple[Registry, Version | None]:
+    try:
+        return load_registry(settings.workflows), own_version(settings.temporal, settings.workflows)
+    except SetupError as error:
+        await broken.report(error)
+        raise
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ A kept verdict only keeps: whoever can write to the bucket can refuse a decision
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from typing import Final, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from perdure.bus import Bus, KeyValue, StoredMessage
 from perdure.errors import InvalidMessage, Unavailable
 from perdure.flow.decision_verdict import DecisionVerdict
+from perdure.voting.ballot import ReceivedDecision
 from perdure_orchestrator.identified_decision import Approvers, identified
 from perdure_orchestrator.parsing import read_decision
 
@@ -30,13 +32,18 @@ _GONE: Final = "DECISIONS no longer holds it, so that nobody can verify it: deci
 
 
 class DecisionVerifier:
-    """Reads decisions by their places and says who signed them."""
+    """Reads decisions by their places and says who signed them.
+
+    Attributes:
+        on_received: Called with each decision for which a run asks.
+    """
 
     def __init__(self, bus: Bus, approvers: Approvers, verifications: KeyValue) -> None:
         self._bus = bus
         self._approvers = approvers
         self._verifications = verifications
         self._ahead: dict[int, asyncio.Task[DecisionVerdict]] = {}
+        self.on_received: Callable[[ReceivedDecision], None] = lambda _: None
 
     def verify_ahead(self, message: StoredMessage) -> None:
         """Begin to verify a message that is being handed to its run, which asks for the verdict in a moment.
@@ -72,6 +79,7 @@ class DecisionVerifier:
             return kept.verdict if kept and kept.refuses(workflow_id) else _refused(sequence, "not_kept", _GONE)
         if verdict.received is None or verdict.received.decision.workflow_id != workflow_id:
             return _refused(sequence, "unreadable", verdict.reason or _ELSEWHERE)
+        self.on_received(verdict.received)
         return verdict
 
     async def _first_verdict(self, message: StoredMessage) -> DecisionVerdict:

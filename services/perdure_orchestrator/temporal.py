@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from temporalio.client import Client, Plugin
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
 from perdure.config.settings import TemporalSettings
@@ -23,8 +24,8 @@ _ANSWERS_WITHIN: Final = timedelta(seconds=1)
 _log = logging.getLogger(__name__)
 
 
-async def connect_temporal(settings: TemporalSettings, *plugins: Plugin) -> Client:
-    """Connect, and wait as long as it takes until Temporal answers.
+async def connect_temporal(settings: TemporalSettings, *plugins: Plugin, runtime: Runtime | None = None) -> Client:
+    """Connect, and wait as long as it takes until Temporal answers; arguments as of ``open_client``.
 
     Raises:
         SetupError: A certificate or the API key cannot be read.
@@ -32,7 +33,7 @@ async def connect_temporal(settings: TemporalSettings, *plugins: Plugin) -> Clie
     wait = _FIRST_WAIT
     while True:
         try:
-            return await open_client(settings, plugins=plugins)
+            return await open_client(settings, plugins=plugins, runtime=runtime)
         except RuntimeError as error:  # temporalio's error for a connection that cannot be made
             _log.warning("%s", failure_text(error, settings))
             await asyncio.sleep(wait)

@@ -13,6 +13,7 @@ from perdure_orchestrator.agents.breakers import Breakers
 from perdure_orchestrator.agents.conversations import Conversations
 from perdure_orchestrator.agents.fallback import all_failed, fallback_note, lets_next_answer
 from perdure_orchestrator.agents.model_port import ModelPort
+from perdure_orchestrator.agents.operation_duration import measured_operation
 from perdure_orchestrator.agents.provider_error_text import provider_error_text
 from perdure_orchestrator.agents.refused_files import RefusedFiles
 
@@ -141,13 +142,14 @@ class ModelRequests:
             settings.setdefault("request_timeout", settings["timeout"])
 
         async def send(messages: list[ModelMessage]) -> ModelResponse:
-            return await model_request(
-                model,
-                messages,
-                model_settings=cast("ModelSettings", settings),
-                model_request_parameters=content.parameters,
-                instrument=InstrumentationSettings(include_content=False),
-            )
+            with measured_operation(model.system, model.model_name):
+                return await model_request(
+                    model,
+                    messages,
+                    model_settings=cast("ModelSettings", settings),
+                    model_request_parameters=content.parameters,
+                    instrument=InstrumentationSettings(include_content=False),
+                )
 
         files = ModelFiles(self._conversations, self._refused_files, model)
         return await files.send(content.messages, send, content.publish_note)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
+from structlog.contextvars import bound_contextvars
 from temporalio import activity
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
@@ -68,7 +69,9 @@ class StepInterceptor(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)
         """Run the step between its two facts; its result waits for them as long as the timeout safely allows."""
-        with self._running.counted(), self._blocking.executing(input.fn):
+        info = activity.info()
+        ids = bound_contextvars(workflow_id=info.workflow_id, run_id=info.workflow_run_id, activity=info.activity_type)
+        with self._running.counted(), self._blocking.executing(input.fn), ids:
             return await self._execute(input)
 
     async def _execute(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (temporalio's signature)

@@ -52,6 +52,15 @@ class Leases(Generic[L]):
         self._kind = kind
         self._prefix = prefix
 
+    async def look(self, name: str) -> L | None:
+        """Return the lease of this name, whoever holds it; None if nobody ever did.
+
+        Raises:
+            Unavailable: NATS does not answer.
+        """
+        stored = await self._entries.read(self._prefix + name)
+        return None if stored is None else self._kind.model_validate_json(stored.value)
+
     async def acquire(self, name: str, now: datetime) -> L | None:
         """Return the lease of this name; None if another process holds it.
 

@@ -26,6 +26,7 @@ from perdure.config.services import (
     OrchestratorSettings,
     ServiceSettings,
 )
+from perdure.config.telemetry import TelemetrySettings
 from perdure.config.temporal import TemporalSettings, TlsSettings
 from perdure.config.yaml_file import Yaml12Source, config_file
 
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
         notifier: The service that notifies people: its channels and rules.
         audit: The service that records every message.
         console: The service that serves pages to people.
+        telemetry: Logs and traces of the services.
     """
 
     model_config = SettingsConfigDict(
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
     notifier: NotifierSettings = NotifierSettings()
     audit: AuditSettings = AuditSettings()
     console: ConsoleSettings = ConsoleSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @property
     def approvers_file(self) -> Path:

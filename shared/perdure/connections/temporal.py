@@ -9,7 +9,7 @@ from typing import Final
 from temporalio.client import Client, Plugin, TLSConfig
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, ExternalStorage
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig
 
 from perdure.config.settings import TemporalSettings, TlsSettings
 from perdure.connections.data_converter import LeanDataConverter
@@ -17,7 +17,7 @@ from perdure.connections.payload_encryption import PayloadEncryption
 from perdure.encryption import KeySource
 from perdure.errors import SetupError
 
-__all__ = ["converter", "failure_text", "open_client", "refresh_api_key"]
+__all__ = ["converter", "failure_text", "new_runtime", "open_client", "refresh_api_key"]
 
 _log: Final = logging.getLogger(__name__)
 _CORE_LOG: Final = logging.getLogger("temporalio.core")
@@ -29,6 +29,7 @@ async def open_client(
     plugins: Sequence[Plugin] = (),
     storage: ExternalStorage | None = None,
     keys: KeySource | None = None,
+    runtime: Runtime | None = None,
 ) -> Client:
     """Connect to Temporal, or fail at once.
 
@@ -37,6 +38,7 @@ async def open_client(
         plugins: temporalio plugins.
         storage: Stores large payloads; without it they can be neither written nor read.
         keys: Encrypts and decrypts payloads; a plugin of Perdure's brings its own.
+        runtime: The SDK's runtime; by default one without metrics that the process has once.
 
     Raises:
         RuntimeError: The connection failed; temporalio raises no narrower error. See ``failure_text``.
@@ -50,7 +52,7 @@ async def open_client(
             api_key=_api_key(settings),
             data_converter=converter(storage, keys),
             plugins=plugins,
-            runtime=_runtime(),
+            runtime=runtime or _runtime(),
         )
     except RuntimeError as error:
         if "PrivateKeyParseError" not in str(error):
@@ -89,12 +91,26 @@ def _api_key(settings: TemporalSettings) -> str | None:
 
 @cache
 def _runtime() -> Runtime:
-    """Return the SDK's runtime of this process, whose Rust core logs through Python, in the form of all other lines."""
+    return new_runtime()
+
+
+def new_runtime(metrics: str | None = None) -> Runtime:
+    """Return a runtime of the SDK, whose Rust core logs through Python, in the form of all other lines.
+
+    Args:
+        metrics: ``host:port`` on which the core serves its metrics, named as in Temporal's documents; by default none.
+
+    Raises:
+        ValueError: It cannot listen there.
+    """
     forwarding = LogForwardingConfig(
         _CORE_LOG, append_target_to_name=False, prepend_target_on_message=False, append_log_fields_to_message=False
     )
     logs = LoggingConfig(filter=LoggingConfig.default.filter, forwarding=forwarding)
-    return Runtime(telemetry=TelemetryConfig(logging=logs))
+    served = None
+    if metrics is not None:
+        served = PrometheusConfig(metrics, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True)
+    return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=served))
 
 
 def converter(storage: ExternalStorage | None = None, keys: KeySource | None = None) -> DataConverter:

@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Final
 
-__all__ = ["BackgroundTasks", "background"]
+__all__ = ["BACKGROUND", "BackgroundTasks", "background"]
+
+BACKGROUND: Final = "background "
+"""The names of background tasks begin so; the name of the coroutine's function follows."""
 
 _CANCEL_AGAIN_AFTER: Final = 0.1  # seconds: `asyncio.wait_for` of Python 3.11 may swallow a cancellation (gh-86296)
 
@@ -22,7 +25,7 @@ class BackgroundTasks:
 
     def start(self, coroutine: Coroutine[None, None, None]) -> None:
         """Start a coroutine as a task of the block."""
-        task = self._group.create_task(coroutine)
+        task = self._group.create_task(coroutine, name=f"{BACKGROUND}{getattr(coroutine, '__qualname__', coroutine)}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

@@ -10,12 +10,15 @@ from typing import Any
 
 import uvicorn
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
-from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client import CollectorRegistry, Metric
 from pydantic import JsonValue
 
 from perdure.config.instance import current_instance
 from perdure.config.settings import ServiceSettings
 from perdure.errors import SetupError
+from perdure.runtime.metrics import MetricSource, metrics_app
+from perdure.runtime.task_gauge import alive_tasks
+from perdure.telemetry.catalogue import READY
 
 __all__ = ["Health", "endpoints"]
 
@@ -31,6 +34,8 @@ class Health:
         open: Start-up is complete.
         checks: Readiness checks of its dependencies, by name.
         facts: What ``/readyz`` answers beside the readiness, by name.
+        registry: What the process counts.
+        sources: What ``/metrics`` looks up when it is asked, by name.
         front: An ASGI app that serves all other paths on the port, once set.
     """
 
@@ -38,16 +43,24 @@ class Health:
     open: bool = False
     checks: dict[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
     facts: dict[str, Callable[[], JsonValue]] = field(default_factory=dict)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    sources: dict[str, MetricSource] = field(default_factory=lambda: {"tasks": alive_tasks})
     front: ASGIApp | None = None
+
+    def __post_init__(self) -> None:
+        self.sources["readiness"] = self._ready
 
     async def missing(self) -> list[str]:
         """Return the names of failed checks, and ``start-up`` until that is complete."""
         checks = list(self.checks.items())  # a copy: start-up may add checks meanwhile
         return [name for name, check in checks if not await check()] + ([] if self.open else ["start-up"])
 
+    async def _ready(self) -> list[Metric]:
+        return [READY.value(0 if await self.missing() else 1)]
+
 
 @asynccontextmanager
-async def endpoints(own: ServiceSettings, health: Health, registry: CollectorRegistry) -> AsyncIterator[None]:
+async def endpoints(own: ServiceSettings, health: Health) -> AsyncIterator[None]:
     """Serve ``/healthz``, ``/readyz`` and ``/metrics`` for the duration of the block.
 
     Raises:
@@ -55,7 +68,7 @@ async def endpoints(own: ServiceSettings, health: Health, registry: CollectorReg
     """
     listening = _listen(health.service, own)
     config = uvicorn.Config(
-        _app(health, registry),
+        _app(health),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -89,7 +102,7 @@ def _listen(service: str, own: ServiceSettings) -> socket.socket:
         ) from error
 
 
-def _app(health: Health, registry: CollectorRegistry) -> ASGIApp:
+def _app(health: Health) -> ASGIApp:
     @get
     async def healthz(_: dict[str, Any]) -> AsgiResponse:
         return AsgiResponse(b"ok", status_code=200)
@@ -101,7 +114,11 @@ def _app(health: Health, registry: CollectorRegistry) -> ASGIApp:
         answer = {"service": health.service, "instance": current_instance(), "missing": missing, **facts}
         return AsgiResponse(json.dumps(answer).encode(), status_code=503 if missing else 200)
 
-    routes: dict[str, Any] = {"/healthz": healthz, "/readyz": readyz, "/metrics": make_asgi_app(registry)}
+    routes: dict[str, Any] = {
+        "/healthz": healthz,
+        "/readyz": readyz,
+        "/metrics": metrics_app(health.registry, health.sources),
+    }
     own = AsgiFastStream(asgi_routes=list(routes.items()))
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

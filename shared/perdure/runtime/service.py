@@ -6,15 +6,18 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Final
 
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry
+from prometheus_client import ProcessCollector, disable_created_metrics
 
 from perdure.bus.app import App
 from perdure.bus.content import content_of
 from perdure.bus.jetstream.bus import NatsBus
 from perdure.bus.jetstream.connecting import connect
 from perdure.bus.jetstream.consumer_guard import ConsumerGuard
+from perdure.bus.jetstream.gauges import JetStreamGauges
 from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.bus.jetstream.trimmer import Trimmer
@@ -23,10 +26,14 @@ from perdure.config.settings import ServiceSettings, Settings
 from perdure.errors import SetupError
 from perdure.runtime.background import background
 from perdure.runtime.endpoints import Health, endpoints
+from perdure.runtime.published_metrics import PublishedMetrics
 from perdure.telemetry.logs import set_up_logs
 from perdure.telemetry.tracing import Provider, tracing
 
 __all__ = ["OpenDoor", "OpenService", "run", "run_door"]
+
+_REPORTS_STREAMS: Final = "audit"
+"""The service whose metrics show all streams: there is one process of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,10 +71,10 @@ def _run(
     try:
         settings = load_settings()
         error_texts = not settings.encryption.is_on
-        set_up_logs(service, error_texts=error_texts)
-        folder = settings.state / "traces"
+        set_up_logs(service, settings.telemetry, error_texts=error_texts)
+        folder = settings.state / "traces" if settings.telemetry.span_files else None
         with tracing(service, folder=folder, create=create_provider, error_texts=error_texts):
-            asyncio.run(_until_signalled(serve(settings)))
+            asyncio.run(_until_signalled(serve(settings), partial(_reload_logs, service)))
     except SetupError as error:
         _log.critical("%s", error)
         sys.exit(1)
@@ -76,29 +83,44 @@ def _run(
         sys.exit(1)
 
 
-async def _until_signalled(work: Coroutine[None, None, None]) -> None:
+async def _until_signalled(work: Coroutine[None, None, None], reload_logs: Callable[[], None]) -> None:
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, task.cancel)
+    loop.add_signal_handler(signal.SIGUSR1, reload_logs)
     try:
         await task
     except asyncio.CancelledError:
         _log.info("stopped")
 
 
+def _reload_logs(service: str) -> None:
+    """Read the level and the format of logs again; a configuration that is wrong changes nothing."""
+    try:
+        settings = load_settings()
+    except SetupError as error:
+        _log.warning("the logs stay as they are: %s", error)
+        return
+    set_up_logs(service, settings.telemetry, error_texts=not settings.encryption.is_on)
+    _log.warning("logs are %s from level %s on", settings.telemetry.log_format, settings.telemetry.log_level)
+
+
 async def _serve(service: str, settings: Settings, open_service: OpenService) -> None:
-    health, registry = Health(service), CollectorRegistry()
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
+    health = Health(service)
+    ProcessCollector(registry=health.registry)
     own: ServiceSettings = getattr(settings, service)
     async with (
-        endpoints(own, health, registry),
+        endpoints(own, health),
         connect(settings.nats, source=f"perdure/{service}", role=service, content=content_of(settings)) as bus,
     ):
         health.checks["nats"] = bus.is_connected
+        bus.observers.append(PublishedMetrics(service, health.registry).count)
         await provision(bus.js, service, settings.nats)
         async with (
             open_service(settings, bus, health) as app,
-            subscribed(app, bus, settings.nats, registry),
+            subscribed(app, bus, settings.nats, health.registry),
             background(
                 (guard := ConsumerGuard(app, bus.js, settings.nats)).watch(),
                 Trimmer(bus.js, app).watch(),
@@ -106,14 +128,19 @@ async def _serve(service: str, settings: Settings, open_service: OpenService) ->
             ),
         ):
             health.checks["consumers"] = guard.is_complete
+            gauges = JetStreamGauges(bus.js, app, settings.nats)
+            health.sources["consumers"] = gauges.consumers
+            if service == _REPORTS_STREAMS:
+                health.sources["streams"] = gauges.streams
             await _be_ready(health)
 
 
 async def _serve_people(service: str, settings: Settings, open_door: OpenDoor) -> None:
-    health, registry = Health(service), CollectorRegistry()
+    health = Health(service)
+    ProcessCollector(registry=health.registry)
     own: ServiceSettings = getattr(settings, service)
     async with (
-        endpoints(own, health, registry),
+        endpoints(own, health),
         connect(settings.nats, source=f"perdure/{service}", role=service, content=content_of(settings)) as bus,
     ):
         health.checks["nats"] = bus.is_connected

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final, cast
 from uuid import uuid4
 
-from prometheus_client import CollectorRegistry
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
@@ -132,5 +131,5 @@ async def _notifier(bus: Bus, approvers: ApproversFile, key: SigningKey, channel
     settings = Settings.model_validate({"notifier": notifier})
     app = reply_app(settings, bus=bus, entries=MemoryKeyValue(), approvers=approvers, key=key)
     health = Health("notifier")
-    async with endpoints(settings.notifier, health, CollectorRegistry()), app as health.front:
+    async with endpoints(settings.notifier, health), app as health.front:
         yield f"http://127.0.0.1:{port}"

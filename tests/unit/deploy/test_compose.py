@@ -8,7 +8,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from perdure.config.settings import ServiceSettings
 from perdure.local.services import CONSOLE, SERVICES
@@ -122,7 +121,7 @@ async def test_the_healthcheck_fails_until_the_service_is_ready() -> None:
     *_, code = compose()["services"]["ingest"]["healthcheck"]["test"]
     health = Health("ingest")
 
-    async with endpoints(ServiceSettings(http_port=port), health, CollectorRegistry()):
+    async with endpoints(ServiceSettings(http_port=port), health):
         before = await exit_code(code.replace(str(PORTS["ingest"]), str(port)))
         health.open = True
         after = await exit_code(code.replace(str(PORTS["ingest"]), str(port)))

@@ -4,10 +4,8 @@ import json
 import re
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
-
-from perdure.bus.jetstream.subscriptions import _Metrics
 from perdure.local.services import SERVICES
+from perdure.telemetry.catalogue import METRICS
 from tests.support.deploy_files import DEPLOY, PORTS, read
 
 
@@ -32,11 +30,7 @@ def targets(configuration: Any) -> set[str]:
 
 
 def test_the_dashboard_queries_only_metrics_of_the_services() -> None:
-    registry = CollectorRegistry()
-    metrics = _Metrics(registry)
-    for metric in (metrics.handled, metrics.seconds, metrics.pending):
-        metric.labels("EVENTS")
-    exposed = set(re.findall(r"^(perdure_\w+)\{", generate_latest(registry).decode(), re.MULTILINE))
+    exposed = {sample for metric in METRICS for sample in metric.samples}
     panels = json.loads((DEPLOY / "grafana/dashboards/perdure.json").read_text())["panels"]
     (source,) = read(DEPLOY / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
     queries = " ".join(target["expr"] for panel in panels for target in panel["targets"])

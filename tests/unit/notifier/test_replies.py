@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from prometheus_client import CollectorRegistry
 from standardwebhooks import Webhook
 
 from perdure.approvers import Approver, ApproversFile, Directory, Proxy, PublicKey, SigningKey
@@ -73,7 +72,7 @@ async def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     with slack_peer() as peer:
         settings = configured(peer)
         app, health = reply_app(settings, bus=bus, entries=entries, approvers=people, key=KEY), Health("notifier")
-        serving = endpoints(settings.notifier, health, CollectorRegistry())
+        serving = endpoints(settings.notifier, health)
         async with serving, app as health.front, httpx2.AsyncClient() as client:
             yield Front(str(settings.notifier.url).rstrip("/"), bus, entries, people, peer, client)
 

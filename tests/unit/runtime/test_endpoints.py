@@ -2,7 +2,6 @@
 
 import httpx2
 import pytest
-from prometheus_client import CollectorRegistry
 
 from perdure.config.instance import INSTANCE_VARIABLE
 from perdure.config.settings import ServiceSettings
@@ -20,7 +19,7 @@ async def answer(url: str) -> httpx2.Response:
 async def test_readiness_names_the_service_and_the_suite_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
     port, health = free_port(), Health("ingest")
     monkeypatch.setenv(INSTANCE_VARIABLE, "ours")
-    async with endpoints(ServiceSettings(http_port=port), health, CollectorRegistry()):
+    async with endpoints(ServiceSettings(http_port=port), health):
         starting = await answer(f"http://127.0.0.1:{port}")
         health.open = True
         ready = await answer(f"http://127.0.0.1:{port}")
@@ -31,13 +30,13 @@ async def test_readiness_names_the_service_and_the_suite_that_started_it(monkeyp
 
 async def test_a_service_that_no_suite_started_names_none() -> None:
     port = free_port()
-    async with endpoints(ServiceSettings(http_port=port), Health("ingest"), CollectorRegistry()):
+    async with endpoints(ServiceSettings(http_port=port), Health("ingest")):
         assert (await answer(f"http://127.0.0.1:{port}")).json()["instance"] is None
 
 
 async def test_a_service_listens_on_an_ipv6_interface() -> None:
     port = free_port()
-    async with endpoints(ServiceSettings(http_host="::1", http_port=port), Health("ingest"), CollectorRegistry()):
+    async with endpoints(ServiceSettings(http_host="::1", http_port=port), Health("ingest")):
         assert (await answer(f"http://[::1]:{port}")).status_code == 503
 
 
@@ -45,5 +44,5 @@ async def test_a_taken_port_is_reported_with_its_key() -> None:
     async with stranger(b"") as where:
         own = ServiceSettings(http_port=int(where.rpartition(":")[2]))
         with pytest.raises(SetupError, match=rf"{where}.*set another `ingest\.http_port`"):
-            async with endpoints(own, Health("ingest"), CollectorRegistry()):
+            async with endpoints(own, Health("ingest")):
                 pytest.fail("two listen on one port")

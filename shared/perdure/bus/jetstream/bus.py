@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -40,7 +40,13 @@ _DELETE_DENIED: Final = "message delete not permitted"
 
 
 class NatsBus:
-    """Publishes through JetStream, and reads streams through ephemeral consumers."""
+    """Publishes through JetStream, and reads streams through ephemeral consumers.
+
+    Attributes:
+        content: Seals what it publishes.
+        js: The JetStream context.
+        observers: Called with each message that ``publish`` has stored, and nobody before.
+    """
 
     def __init__(self, client: Client, source: str, content: Content | None = None) -> None:
         self.content = content or Content()
@@ -48,6 +54,7 @@ class NatsBus:
         self._source = source
         self.js: JetStreamContext = client.jetstream(timeout=_REQUEST_TIMEOUT_SECONDS)
         self._reader = StreamReader(client, self.js)
+        self.observers: list[Callable[[Message], None]] = []
 
     async def is_connected(self) -> bool:
         """Return whether the server is reachable now."""
@@ -74,7 +81,11 @@ class NatsBus:
 
     async def publish(self, message: Message) -> int:
         """Publish a message; see ``Bus.publish``."""
-        return await self.publish_raw(encode(self.content.sealed(message), source=self._source))
+        stored = await self.store(encode(self.content.sealed(message), source=self._source))
+        if not stored.duplicate:
+            for observe in self.observers:
+                observe(message)
+        return stored.sequence
 
     async def publish_raw(self, raw: RawMessage) -> int:
         """Publish bytes and wait for the server's ack; see ``Bus.publish_raw``."""

@@ -18,7 +18,8 @@ from faststream.nats.security import NatsCredentials, NatsNKey, NatsSecurity
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
+from structlog.contextvars import bound_contextvars
 
 from perdure.bus.app import App, Responder, Subscription
 from perdure.bus.jetstream.consumer_span import consumer_span
@@ -27,12 +28,14 @@ from perdure.bus.jetstream.messages import received_message
 from perdure.bus.jetstream.ordered_consumer import OrderedConsumer
 from perdure.bus.leadership import lead
 from perdure.bus.port import Bus
-from perdure.bus.settlement import Delivery, settle
+from perdure.bus.settlement import Delivery, Settlement, settle
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats import connection_options
 from perdure.connections.protection import protect_connection
+from perdure.telemetry.catalogue import HANDLING, HANDOFF, MESSAGES, PENDING, REDELIVERIES
+from perdure.values.utc import utc_now
 
-__all__ = ["subscribed"]
+__all__ = ["SubscriptionMetrics", "subscribed"]
 
 
 @asynccontextmanager
@@ -51,7 +54,7 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
     client = await broker.connect()
     client._error_cb = options["error_cb"]  # noqa: SLF001 (FastStream's own would end the attempts at a refusal)
     protect_connection(client)
-    metrics = _Metrics(registry)
+    metrics = SubscriptionMetrics(registry)
     for responder in app.responders:
         _add_responder(broker, app.service, responder)
     await broker.start()
@@ -94,42 +97,46 @@ async def _stop(broker: NatsBroker, client: Client) -> None:
         await client.close()
 
 
-class _Metrics:
-    """Prometheus metrics of handled messages, by stream."""
+class SubscriptionMetrics:
+    """Prometheus metrics of handled deliveries, by stream."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.handled = Counter("perdure_messages", "Messages handled", ["stream"], registry=registry)
-        self.seconds = Histogram(
-            "perdure_handling_seconds", "Time to handle one message", ["stream"], registry=registry
-        )
-        self.pending = Histogram(
-            "perdure_pending_messages",
-            "Messages still pending when one was delivered",
-            ["stream"],
-            registry=registry,
-            buckets=(0, 1, 10, 100, 1_000, 10_000, 100_000),
-        )
+        self._handled = MESSAGES.counter(registry)
+        self._redelivered = REDELIVERIES.counter(registry)
+        self._handling, self._pending, self._handoff = (it.histogram(registry) for it in (HANDLING, PENDING, HANDOFF))
+
+    def count(self, delivery: Delivery, outcome: Settlement, *, seconds: float) -> None:
+        """Count a delivery that was handled in so many seconds."""
+        message = delivery.message
+        self._handled.add(message.stream, outcome)
+        if delivery.deliveries > 1:
+            self._redelivered.add(message.stream)
+        self._handling.labels(message.stream).observe(seconds)
+        self._pending.labels(message.stream).observe(message.pending)
+        if outcome == "acked":
+            age = (utc_now() - message.stored_at).total_seconds()
+            self._handoff.labels(message.stream).observe(max(age, 0.0))
 
 
 def _settling(
-    service: str, subscription: Subscription, bus: Bus, metrics: _Metrics
+    service: str, subscription: Subscription, bus: Bus, metrics: SubscriptionMetrics
 ) -> Callable[[Delivery], Awaitable[None]]:
     """Return the handling of one delivery: with a span, a settlement and metrics."""
-    stream = subscription.stream
-    span_name = f"{service} receives {stream}"
+    span_name = f"{service} receives {subscription.stream}"
 
     async def settled(delivery: Delivery) -> None:
-        started = monotonic()
-        with consumer_span(span_name, delivery.message, delivery.deliveries) if subscription.traced else nullcontext():
-            await settle(delivery, subscription.handle, bus=bus, service=service)
-        metrics.handled.labels(stream).inc()
-        metrics.seconds.labels(stream).observe(monotonic() - started)
-        metrics.pending.labels(stream).observe(delivery.message.pending)
+        started, message = monotonic(), delivery.message
+        traced = consumer_span(span_name, message, delivery.deliveries) if subscription.traced else nullcontext()
+        with traced, bound_contextvars(message=f"{message.stream}:{message.sequence}"):
+            outcome = await settle(delivery, subscription.handle, bus=bus, service=service)
+        metrics.count(delivery, outcome, seconds=monotonic() - started)
 
     return settled
 
 
-async def _consumed(service: str, subscription: Subscription, bus: Bus, client: Client, metrics: _Metrics) -> None:
+async def _consumed(
+    service: str, subscription: Subscription, bus: Bus, client: Client, metrics: SubscriptionMetrics
+) -> None:
     settled = _settling(service, subscription, bus, metrics)
     if (ordered := subscription.ordered) is None:
         await Consumption(client, service, subscription, settled).run()
