@@ -26,6 +26,11 @@ def failure_text(error: RuntimeError, settings: TemporalSettings) -> str:
 def _about_certificates(where: str, text: str) -> str | None:
     if "NotValidForName" in text:
         return f"The certificate of Temporal at {where} is for another name: set `temporal.tls.server_name` to it."
+    if "close_notify" in text:  # some servers hang up where others send an alert
+        return (
+            f"Temporal at {where} ended the connection inside TLS: usually it demands a client's certificate that it "
+            "trusts. Check `temporal.tls.cert_file` and `temporal.tls.key_file`."
+        )
     if "received fatal alert" in text and (alert := next((it for it in _WANTED if it in text), None)):
         return (
             f"Temporal at {where} demands a client's certificate that it trusts ({alert}): check "
@@ -42,6 +47,5 @@ def _about_certificates(where: str, text: str) -> str | None:
             f"The certificate of Temporal at {where} is not trusted: name its authority in `temporal.tls.ca_file` "
             f"({reason})."
         )
-    if "InvalidContentType" in text:
-        return f"Temporal at {where} speaks no TLS: take `temporal.tls` away, or correct `temporal.port`."
-    return None
+    speaks_none = f"Temporal at {where} speaks no TLS: take `temporal.tls` away, or correct `temporal.port`."
+    return speaks_none if "InvalidContentType" in text else None
