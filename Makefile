@@ -9,15 +9,13 @@ GO := $(VENV)/go-cache/.installed
 # With this variable set, each of hundreds of processes would compile all of its libraries again.
 unexport PYTHONDONTWRITEBYTECODE
 
-PRODUCTION := $(addprefix tests/live/test_,decisions.py routes.py signals.py run_requests.py large_payloads.py)
-
 CHAOS := kill stall partition delay disk consumer stream clock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test rounds fuzz check format test-production bench chaos reference up clean
+.PHONY: help demo test rounds fuzz check format bench chaos reference up clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Show a run that survives a killed orchestrator, in one minute
 	@$(BIN)/perdure demo $(ARGS)
@@ -29,9 +27,6 @@ test: $(INSTALLED) $(NPM) $(GO) ## Run all tests, four at a time, since most of 
 	@$(BIN)/pytest -n 4 --dist worksteal $(ARGS) \
 		|| { echo "Once more, one at a time: the tests that failed while four ran at a time."; \
 			$(BIN)/pytest -n 0 --last-failed --last-failed-no-failures none; }
-
-test-production: $(INSTALLED) ## Run live tests with TLS, encryption and PostgreSQL (TESTS="tests/live/test_flow.py")
-	PRODUCTION=1 $(BIN)/pytest -n 1 $(or $(TESTS),$(PRODUCTION)) $(ARGS)
 
 rounds: $(INSTALLED) ## Start two suites in the same moment, twenty times
 	ROUNDS=20 $(BIN)/pytest tests/live/test_two_suites.py -k same_moment $(ARGS)

@@ -1,14 +1,13 @@
 """A running suite for live tests, with methods that wait for facts."""
 
 import asyncio
-import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import psutil
 import pytest
@@ -25,10 +24,6 @@ from perdure.local.program_event import ProgramEvent
 from perdure.local.suite import Suite, open_suite
 from perdure.values.rollout import RolloutEvent, RolloutRequest
 from tests.support.ports import give_ports
-from tests.support.production import merged, production
-
-PRODUCTION: Final = bool(os.environ.get("PRODUCTION"))
-"""Whether suites run on servers as operators run them: `make test-production`."""
 
 WORKSHOP = Path(__file__).with_name("workshop.py")
 
@@ -177,12 +172,10 @@ async def open_world(
         **configuration,
     }
     file = folder / "perdure.yaml"
+    file.write_text(yaml.safe_dump(config))
     log = folder / "executions.log"
     environment = {"PYTHONPATH": str(folder), "WORKSHOP_LOG": str(log)}
     async with AsyncExitStack() as stack:
-        if PRODUCTION and "execution_engine" not in configuration:
-            config = merged(await stack.enter_async_context(production(folder / "servers")), config)
-        file.write_text(yaml.safe_dump(config))
         with pytest.MonkeyPatch.context() as patch:  # not for longer: other tests run while a suite of a session is up
             patch.setenv(CONFIG_VARIABLE, str(file))
             settings = load_settings(state=folder / "state")
