@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from perdure.config.private_file import read_private_text
 from perdure.errors import SetupError
 from perdure.ledger import BadNote, Signer
 from perdure.ledger.key_text import read_signer, signer_text
@@ -21,7 +22,7 @@ def ledger_signer(file: Path, ledger: str) -> Signer:
     try:
         if not file.exists():
             _write(file, signer_text(Signer(ledger, Ed25519PrivateKey.generate())))
-        signer = read_signer(file.read_text(encoding="utf-8"))
+        signer = read_signer(read_private_text(file))
     except (OSError, UnicodeError, BadNote) as error:
         raise SetupError(f"{file} holds no key of the ledger: {error}") from error
     if signer.name != ledger:

@@ -11,7 +11,8 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 
 from perdure.config.settings import TemporalSettings
-from perdure.connections.temporal import failure_text, open_client, refresh_api_key
+from perdure.connections.temporal import open_client, refresh_api_key
+from perdure.connections.temporal_refusals import failure_text
 from perdure_orchestrator.repetition import repeat_for_ever
 
 __all__ = ["connect_temporal", "is_reachable", "keep_api_key"]
@@ -41,8 +42,8 @@ async def connect_temporal(settings: TemporalSettings, *plugins: Plugin, runtime
 
 
 async def keep_api_key(client: Client, settings: TemporalSettings) -> None:
-    """Use each new content of the API key's file, for as long as the process lives."""
-    if settings.api_key_file is not None:
+    """Use each new API key, for as long as the process lives."""
+    if settings.has_api_key or settings.environment:
         await repeat_for_ever(partial(refresh_api_key, client, settings), _READS_KEY_EVERY, what="read the API key")
 
 

@@ -14,7 +14,8 @@ from perdure.bus import NatsObjects, connect
 from perdure.config.loader import load_settings
 from perdure.config.settings import NatsSettings, TemporalSettings
 from perdure.connections.executions import describe_execution
-from perdure.connections.temporal import failure_text, open_client
+from perdure.connections.temporal import open_client
+from perdure.connections.temporal_refusals import failure_text
 from perdure.connections.whole_history import readable_history
 from perdure.encryption import KeySource, RunBinding, key_source
 from perdure.errors import PerdureError, Unavailable

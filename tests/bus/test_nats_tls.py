@@ -16,8 +16,10 @@ from perdure.bus.jetstream.provision import provision
 from perdure.bus.jetstream.subscriptions import subscribed
 from perdure.config.settings import NatsSettings
 from perdure.connections.nats import plain_client
+from perdure.connections.nats_tls import tls_context
 from perdure.errors import SetupError, Unavailable
 from tests.support.nats_server import nats_server
+from tests.support.secret_file import write_secret
 
 
 class Files:
@@ -34,7 +36,7 @@ class Files:
         for name in ("127.0.0.1", "client@perdure.example"):
             issued = authority.issue_cert(name)
             file = "server" if name[0].isdigit() else "client"
-            issued.private_key_pem.write_to_path(str(self.folder / f"{file}.key"))
+            write_secret(self.folder / f"{file}.key", issued.private_key_pem.bytes().decode())
             issued.cert_chain_pems[0].write_to_path(str(self.folder / f"{file}.pem"))
 
     @property
@@ -156,3 +158,22 @@ async def publishes(bus: NatsBus) -> bool:
         return await bus.publish_raw(RawMessage("events.a", b"{}", {})) > 0
     except Unavailable:
         return False
+
+
+async def test_without_verify_a_certificate_of_any_authority_is_accepted(files: Files) -> None:
+    with server(files) as plain:
+        settings = with_tls(plain, cert_file=files.client["cert_file"], key_file=files.client["key_file"])
+        assert settings.tls is not None
+        unchecked = settings.model_copy(update={"tls": settings.tls.model_copy(update={"verify": False})})
+        with pytest.raises(Unavailable, match="is not trusted"):
+            async with connect(settings, source="perdure/test", within=10):
+                pass
+        async with connect(unchecked, source="perdure/test", within=10) as bus:
+            assert bus.js is not None  # `connect` refuses a connection that is not encrypted
+
+
+def test_a_private_key_that_others_may_read_is_refused(files: Files) -> None:
+    files.client["key_file"].chmod(0o644)
+
+    with pytest.raises(SetupError, match=r"client\.key holds secrets.*chmod o="):
+        tls_context(with_tls(NatsSettings(), **files.client))

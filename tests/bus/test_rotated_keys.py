@@ -20,6 +20,7 @@ from perdure.errors import Unavailable
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from tests.support.binaries import binary
 from tests.support.ports import free_port
+from tests.support.secret_file import write_secret
 
 
 class Keys:
@@ -36,7 +37,7 @@ class Keys:
         return NatsSettings(servers=(f"nats://127.0.0.1:{self.port}",), nkey_seed_file=self.seed)
 
     def give_client(self, name: str) -> None:
-        self.seed.write_text(seed_file(self.folder / name, "ingest").read_text())
+        write_secret(self.seed, seed_file(self.folder / name, "ingest").read_text())
 
     @contextmanager
     def server(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from perdure.bus import RawMessage
 from perdure.contracts import Progress, to_token
 from perdure.local import kept_program
 from tests.support.llm_peer import LlmPeer, llm_peer
+from tests.support.secret_file import write_secret
 from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -38,7 +39,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 def configuration(folder: Path, peer: LlmPeer, *servers: str) -> dict[str, Any]:
     """Return settings of one workflow, one provider with a key file, and these servers, which share one database."""
     shutil.copy(HERE / "agency.py", folder)
-    (folder / "key").write_text(KEY)
+    write_secret(folder / "key", KEY)
     ledger = str(HERE / "ledger_server.py")
     return {
         "workflows": ["agency"],

@@ -18,6 +18,7 @@ from tests.support.hostile_agency import SERVERS
 from tests.support.hostile_provider import HostileProvider, tools_of
 from tests.support.http_peer import http_peer
 from tests.support.plain_words import CODE
+from tests.support.secret_file import write_secret
 from tests.support.suite import World, gaps
 
 OpenWorld = Callable[..., AbstractAsyncContextManager[World]]
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.timeout(180 + 4 * CONVERSATIONS)
 
 def configuration(folder: Path, url: str) -> dict[str, Any]:
     shutil.copy(SUPPORT / "hostile_agency.py", folder)
-    (folder / "key").write_text("sk-0123456789")
+    write_secret(folder / "key", "sk-0123456789")
     house = {"compatible": True, "base_url": f"{url}/v1", "api_key_file": str(folder / "key")}
     server = {"command": sys.executable, "call_timeout": "5s"}
     script = str(SUPPORT / "hostile_server.py")

@@ -63,7 +63,7 @@ async def open_pages(bus: NatsBus, folder: Path, *approvers: str, **settings: An
     links, sessions = (SecretFiles(folder / it, timedelta(hours=1)) for it in ("links", "sessions"))
     health, feed, identities = Health("console"), BusFeed(bus), Identities(own, file, sessions)
     live = Live(feed, identities)
-    async with endpoints(own, health, CollectorRegistry()), background(feed.run()):
+    async with endpoints(own, health), background(feed.run()):
         await feed.started()
         health.front = console_app(own, Desk(bus, file, (), feed, live, identities, links))
         try:

@@ -23,6 +23,7 @@ from perdure_orchestrator.agents.model_requests import ModelRequests
 from perdure_orchestrator.agents.models import Models
 from perdure_orchestrator.agents.permissions import ToolPermissions
 from perdure_orchestrator.agents.tool_servers import ToolServers
+from tests.support.secret_file import write_secret
 
 __all__ = ["KEY", "MODELS", "ModelCalls", "model_calls", "providers"]
 
@@ -106,7 +107,7 @@ async def model_calls(
 
 def providers(url: str, folder: Path) -> dict[str, Any]:
     """Return ``llm.providers`` for all protocols of a peer, with the key in a file."""
-    (folder / "key").write_text(KEY + "\n")
+    write_secret(folder / "key", KEY + "\n")
     known = {"api_key_file": folder / "key"}
     return {
         "openai-chat": {"base_url": f"{url}/v1", **known},

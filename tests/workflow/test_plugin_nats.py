@@ -22,6 +22,7 @@ from perdure_orchestrator.plugin import PerdurePlugin
 from tests.support.nats_server import nats_server
 from tests.support.plugged import Counting, client, count
 from tests.support.ports import free_port
+from tests.support.secret_file import write_secret
 
 WITHIN = 30.0  # seconds, against waiting for ever
 LARGE = "x" * 5000
@@ -47,7 +48,7 @@ def missing(_: NatsSettings, folder: Path) -> NatsSettings:
 
 
 def unreadable(running: NatsSettings, folder: Path) -> NatsSettings:
-    (folder / "bad.nk").write_text("no seed")
+    write_secret(folder / "bad.nk", "no seed")
     return running.model_copy(update={"nkey_seed_file": folder / "bad.nk"})
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import httpx2
@@ -14,6 +15,7 @@ from perdure.config.channels import AppriseSettings, ChannelSettings, EmailSetti
 from perdure.config.settings import Settings
 from perdure_notifier.channels.channel import Channel
 from perdure_notifier.channels.email import EmailChannel
+from perdure_notifier.channels.reloaded import ReloadedChannel
 from perdure_notifier.channels.secrets import apprise_urls, email_password, slack_token, webhook_secret
 from perdure_notifier.channels.slack import SlackChannel
 from perdure_notifier.channels.terminal import TerminalChannel
@@ -78,17 +80,33 @@ class _ChannelPorts:
         return openers[settings.kind](name, settings.section)
 
     def _webhook(self, name: str, settings: WebhookSettings) -> Channel:
-        return WebhookChannel(name, self.client, str(settings.url), webhook_secret(name, settings))
+        return ReloadedChannel(
+            name,
+            partial(webhook_secret, name, settings),
+            lambda secret: WebhookChannel(name, self.client, str(settings.url), secret),
+        )
 
     def _slack(self, name: str, settings: SlackSettings) -> Channel:
-        client = slack_client(name, settings)
-        return SlackChannel(name, client, settings, entries=self.entries, approvers=self.approvers)
+        ports: dict[str, Any] = {"entries": self.entries, "approvers": self.approvers}
+        return ReloadedChannel(
+            name,
+            partial(slack_token, name, settings),
+            lambda _: SlackChannel(name, slack_client(name, settings), settings, **ports),
+        )
 
     def _email(self, name: str, settings: EmailSettings) -> Channel:
-        password = email_password(name, settings)
-        return EmailChannel(name, settings, password, entries=self.entries, approvers=self.approvers, links=self.links)
+        ports: dict[str, Any] = {"entries": self.entries, "approvers": self.approvers, "links": self.links}
+        return ReloadedChannel(
+            name,
+            partial(email_password, name, settings),
+            lambda password: EmailChannel(name, settings, password, **ports),
+        )
 
     def _apprise(self, name: str, settings: AppriseSettings) -> Channel:
         from perdure_notifier.channels.apprise import AppriseChannel  # noqa: PLC0415 (importing apprise takes a second)
 
-        return AppriseChannel(name, apprise_urls(name, settings), entries=self.entries)
+        return ReloadedChannel(
+            name,
+            partial(apprise_urls, name, settings),
+            lambda urls: AppriseChannel(name, urls, entries=self.entries),
+        )

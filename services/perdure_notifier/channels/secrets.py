@@ -23,7 +23,7 @@ def slack_token(name: str, settings: SlackSettings) -> str:
         SetupError: It is missing.
     """
     what = f"The token of the Slack channel {name}"
-    return read_secret(what, file=settings.token_file, variable=settings.token_variable)
+    return read_secret(what, file=settings.token_file, command=settings.token_command, variable=settings.token_variable)
 
 
 def signing_secret(name: str, settings: SlackSettings) -> str | None:
@@ -35,7 +35,12 @@ def signing_secret(name: str, settings: SlackSettings) -> str | None:
     if not settings.accepts_decisions:
         return None
     what = f"The signing secret of the Slack channel {name}"
-    return read_secret(what, file=settings.signing_secret_file, variable=settings.signing_secret_variable)
+    return read_secret(
+        what,
+        file=settings.signing_secret_file,
+        command=settings.signing_secret_command,
+        variable=settings.signing_secret_variable,
+    )
 
 
 def webhook_secret(name: str, settings: WebhookSettings) -> str | None:
@@ -44,10 +49,12 @@ def webhook_secret(name: str, settings: WebhookSettings) -> str | None:
     Raises:
         SetupError: The secret is configured but missing, is not base64, or is too short.
     """
-    if settings.secret_file is None and settings.secret_variable is None:
+    if not settings.is_signed:
         return None
     what = f"The secret of the webhook {name}"
-    secret = read_secret(what, file=settings.secret_file, variable=settings.secret_variable)
+    secret = read_secret(
+        what, file=settings.secret_file, command=settings.secret_command, variable=settings.secret_variable
+    )
     try:
         length = len(b64decode(_padded(secret.removeprefix("whsec_")), validate=True))
     except ValueError as error:
@@ -71,7 +78,9 @@ def email_password(name: str, settings: EmailSettings) -> str | None:
     if settings.username is None:
         return None
     what = f"The password of {settings.username} for the channel {name}"
-    return read_secret(what, file=settings.password_file, variable=settings.password_variable)
+    return read_secret(
+        what, file=settings.password_file, command=settings.password_command, variable=settings.password_variable
+    )
 
 
 def apprise_urls(name: str, settings: AppriseSettings) -> list[str]:
@@ -81,7 +90,9 @@ def apprise_urls(name: str, settings: AppriseSettings) -> list[str]:
         SetupError: They are missing.
     """
     what = f"The URLs of the channel {name}"
-    return read_secret(what, file=settings.urls_file, variable=settings.urls_variable).split()
+    return read_secret(
+        what, file=settings.urls_file, command=settings.urls_command, variable=settings.urls_variable
+    ).split()
 
 
 def missing_secrets(name: str, settings: ChannelSettings) -> Iterator[SetupError]:

@@ -1,8 +1,10 @@
 """The HTTP application that accepts decisions: Slack interactions, webhook posts, and links in mails."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,11 +15,13 @@ from starlette.routing import Route
 from perdure.approvers import ApproversFile, SigningKey
 from perdure.bus import Bus, KeyValue
 from perdure.bus.decision_client import DecisionClient
+from perdure.config.channels import SlackSettings
 from perdure.config.settings import Settings
 from perdure.errors import PerdureError
 from perdure.runtime.background import BackgroundTasks, background
 from perdure_notifier.channels.registry import slack_client
-from perdure_notifier.channels.secrets import signing_secret, webhook_secret
+from perdure_notifier.channels.reloaded import Reloaded
+from perdure_notifier.channels.secrets import signing_secret, slack_token, webhook_secret
 from perdure_notifier.replies.link_page import LinkReplies
 from perdure_notifier.replies.links import Links
 from perdure_notifier.replies.slack import SlackReplies
@@ -63,31 +67,52 @@ def _slack_routes(
     approvers: ApproversFile,
     follow_ups: BackgroundTasks,
 ) -> list[Route]:
-    routes = []
-    for name, channel in settings.notifier.channels.items():
-        secret = None if channel.slack is None else signing_secret(name, channel.slack)
-        if channel.slack is not None and secret is not None:
-            replies = SlackReplies(
-                slack_client(name, channel.slack),
-                secret,
-                SlackOrigin(channel.slack.team_id or "", channel.slack.hooks_url),
-                decisions=decisions,
-                approvers=approvers,
-                entries=entries,
-                follow_ups=follow_ups,
-            )
-            routes.append(Route(f"/slack/{name}", replies.handle, methods=["POST"]))
-    return routes
+    def slack_replies(name: str, slack: SlackSettings, _: Any) -> SlackReplies:
+        return SlackReplies(
+            slack_client(name, slack),
+            signing_secret(name, slack) or "",
+            SlackOrigin(slack.team_id or "", slack.hooks_url),
+            decisions=decisions,
+            approvers=approvers,
+            entries=entries,
+            follow_ups=follow_ups,
+        )
+
+    return [
+        _route(
+            f"/slack/{name}",
+            partial(_slack_secrets, name, slack),
+            partial(slack_replies, name, slack),
+        )
+        for name, channel in settings.notifier.channels.items()
+        if (slack := channel.slack) is not None and slack.accepts_decisions
+    ]
+
+
+def _slack_secrets(name: str, slack: SlackSettings) -> tuple[str | None, str]:
+    return signing_secret(name, slack), slack_token(name, slack)
 
 
 def _webhook_routes(settings: Settings, decisions: DecisionClient) -> list[Route]:
-    routes = []
-    for name, channel in settings.notifier.channels.items():
-        if channel.webhook is not None and channel.webhook.answers:
-            secret = webhook_secret(name, channel.webhook)
-            assert secret is not None  # noqa: S101 (WebhookSettings requires it)
-            routes.append(Route(f"/decisions/{name}", WebhookReplies(secret, decisions).handle, methods=["POST"]))
-    return routes
+    return [
+        _route(
+            f"/decisions/{name}",
+            partial(webhook_secret, name, webhook),
+            lambda secret: WebhookReplies(secret or "", decisions),  # WebhookSettings requires a secret
+        )
+        for name, channel in settings.notifier.channels.items()
+        if (webhook := channel.webhook) is not None and webhook.answers
+    ]
+
+
+def _route(path: str, read: Callable[[], Any], build: Callable[[Any], SlackReplies | WebhookReplies]) -> Route:
+    """Return the route of replies that are built anew when a secret changes."""
+    replies = Reloaded(read, build)
+
+    async def handle(request: Request) -> Response:
+        return await replies.now().handle(request)
+
+    return Route(path, handle, methods=["POST"])
 
 
 def _link_routes(

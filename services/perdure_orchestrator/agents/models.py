@@ -11,8 +11,9 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from perdure.config.secrets import read_secret
 from perdure.config.settings import LlmSettings, ProviderSettings
-from perdure.errors import PerdureError
+from perdure.errors import PerdureError, SetupError
 from perdure.values.nearest import nearest
 from perdure_orchestrator.agents.redaction import Redactor
 
@@ -173,18 +174,14 @@ class Models:
         return None if settings is None else self._key(provider, settings)
 
     def _key(self, name: str, settings: ProviderSettings) -> str | None:
-        if settings.api_key_file is not None:
-            try:
-                key = settings.api_key_file.read_text().strip()
-            except OSError as error:
-                raise UnknownModel(f"llm.providers.{name}.api_key_file cannot be read: {error}") from error
-        elif settings.api_key_variable is not None:
-            key = os.environ.get(settings.api_key_variable, "")
-        else:
+        sources = settings.api_key_file, settings.api_key_command, settings.api_key_variable
+        if sources == (None, None, None):
             return None  # the provider's SDK reads its usual variable
-        if not key:
-            source = settings.api_key_file or settings.api_key_variable
-            raise UnknownModel(f"llm.providers.{name} has no key: {source} is empty.")
+        file, command, variable = sources
+        try:
+            key = read_secret(f"The key of llm.providers.{name}", file=file, command=command, variable=variable)
+        except SetupError as error:
+            raise UnknownModel(str(error)) from error
         return self._redactor.add(key)
 
 

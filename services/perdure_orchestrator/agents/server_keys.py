@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from perdure.config.secrets import read_secret
 from perdure.config.settings import HttpServer, StdioServer
+from perdure.errors import SetupError
 from perdure_orchestrator.agents.redaction import Redactor
 from perdure_orchestrator.agents.server_errors import unusable_server
 
@@ -17,16 +19,17 @@ _NO_KEYS: Final = re.compile("PATH|HOME|USER|LOGNAME|SHELL|TERM|PWD|TMPDIR|TZ|LA
 
 
 def server_headers(name: str, config: HttpServer, redactor: Redactor) -> dict[str, str]:
-    """Return the headers of all requests to a server; those from files and variables are masked from now on.
+    """Return the headers of all requests to a server; those that are read are masked from now on.
 
     Raises:
-        ApplicationError: A file or variable cannot be read.
+        ApplicationError: One cannot be read.
     """
-    read = {header: _content(name, file, header) for header, file in config.header_files.items()}
+    read = {header: _secret(name, header, file=file) for header, file in config.header_files.items()}
+    read |= {header: _secret(name, header, command=given) for header, given in config.header_commands.items()}
     read |= {header: _variable(name, variable) for header, variable in config.header_variables.items()}
     headers = {**config.headers, **{header: redactor.add(value) for header, value in read.items()}}
-    if config.token_file is not None:
-        token = _token(name, _content(name, config.token_file, "token_file"))
+    if config.token_file is not None or config.token_command is not None:
+        token = _token(name, _secret(name, "token", file=config.token_file, command=config.token_command))
         headers["Authorization"] = f"Bearer {redactor.add(token)}"
     elif config.token_variable is not None:
         headers["Authorization"] = f"Bearer {redactor.add(_variable(name, config.token_variable))}"
@@ -67,12 +70,12 @@ def _token(name: str, content: str) -> str:
     except ValueError:
         token = None
     if not isinstance(token, str) or not token:
-        raise unusable_server(name, "its token_file is JSON without a text access_token")
+        raise unusable_server(name, "its token is JSON without a text access_token")
     return token
 
 
-def _content(name: str, file: Path, what: str) -> str:
+def _secret(name: str, what: str, *, file: Path | None = None, command: tuple[str, ...] | None = None) -> str:
     try:
-        return file.read_text().strip()
-    except (OSError, ValueError) as error:
-        raise unusable_server(name, f"its {what} cannot be read ({error})") from error
+        return read_secret(f"its {what}", file=file, command=command)
+    except SetupError as error:
+        raise unusable_server(name, str(error)) from error

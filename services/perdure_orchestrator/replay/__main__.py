@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from temporalio.service import RPCError
 
 from perdure.config.loader import load_settings
-from perdure.connections.temporal import failure_text, open_client
+from perdure.connections.temporal import open_client
+from perdure.connections.temporal_refusals import failure_text
 from perdure.errors import NotFound, PerdureError, Unavailable, WrongArgument
 from perdure.local.discovery import discover
 from perdure.runtime.exit import exit_process

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from perdure.approvers.protection import lock_secret, locked_headers, read_headers, unlock_secret
+from perdure.config.private_file import read_private_text
 from perdure.errors import SetupError
 from perdure.values.protection import Protection
 
@@ -49,9 +50,11 @@ def key_id_in(file: Path) -> str:
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_private_text(file).encode()
     except OSError as error:
         raise SetupError(f"The key {file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SetupError(f"{file} is not a private key in PEM: it is no text.") from error
 
 
 class SigningKey:

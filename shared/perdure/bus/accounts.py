@@ -5,7 +5,7 @@ exported as a *service*: the reply goes to the requester's account only, whateve
 a client may subscribe to is exported as a *stream*.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from perdure.bus.permissions import (
@@ -17,15 +17,20 @@ from perdure.bus.permissions import (
     nats_permissions,
 )
 
-__all__ = ["KEY_VARIABLES", "USER_INCLUDES", "accounts_config", "key_variable"]
+__all__ = ["KEY_VARIABLES", "USER_INCLUDES", "accounts_config", "key_variable", "suites_config"]
 
 _NO_PERMISSIONS: Final = NatsPermissions((), (), ())
 _MULTIPLE_REPLIES: Final = (".MSG.NEXT.", ".DIRECT.GET.")  # in API subjects whose requests get a stream of replies
 
 
-def key_variable(role: str) -> str:
-    """Return the name of the environment variable from which nats-server reads a role's public nkey."""
-    return f"PERDURE_NKEY_{role.upper()}"
+def key_variable(role: str, suite: str = "") -> str:
+    """Return the name of the environment variable from which nats-server reads a role's public nkey.
+
+    Args:
+        role: The role.
+        suite: The name of one of several suites on a server.
+    """
+    return f"PERDURE_NKEY_{suite.upper()}{'_' if suite else ''}{role.upper()}"
 
 
 KEY_VARIABLES: Final = {role: f"${key_variable(role)}" for role in ROLES}
@@ -42,15 +47,33 @@ def accounts_config(keys: Mapping[str, str], users: Mapping[str, str] | None = N
         keys: The public nkey of each role.
         users: What to write as the users of a client account, by role; by default one user with the role's nkey.
     """
-    client_users = {role: f"users: [{{nkey: {keys[role]}}}]" for role in CLIENT_ACCOUNTS} | dict(users or {})
-    parts = [
-        _services_account(keys),
-        *(_client_account(role, account, client_users[role]) for role, account in CLIENT_ACCOUNTS.items()),
-    ]
+    return _accounts(_suite_accounts(keys, users or {}, ""))
+
+
+def suites_config(suites: Sequence[str]) -> str:
+    """Return the ``accounts`` section of a server that several suites share: no message goes from one to another.
+
+    Each suite has its own accounts, such as ``ORDERS_PERDURE``, and variables, such as ``PERDURE_NKEY_ORDERS_INGEST``.
+
+    Args:
+        suites: Their names, of letters, digits and underscores.
+    """
+    keys = {suite: {role: f"${key_variable(role, suite)}" for role in ROLES} for suite in suites}
+    return _accounts(it for suite in suites for it in _suite_accounts(keys[suite], {}, f"{suite.upper()}_"))
+
+
+def _accounts(parts: Iterable[str]) -> str:
     return "accounts {\n" + "\n".join(parts) + "}\n"
 
 
-def _services_account(keys: Mapping[str, str]) -> str:
+def _suite_accounts(keys: Mapping[str, str], users: Mapping[str, str], prefix: str) -> Iterator[str]:
+    client_users = {role: f"users: [{{nkey: {keys[role]}}}]" for role in CLIENT_ACCOUNTS} | dict(users)
+    yield _services_account(keys, prefix)
+    for role, account in CLIENT_ACCOUNTS.items():
+        yield _client_account(role, account, client_users[role], prefix)
+
+
+def _services_account(keys: Mapping[str, str], prefix: str) -> str:
     users = "".join(
         f"      {{\n        nkey: {keys[role]} # {role}\n        permissions {{\n"
         f"{_permissions(nats_permissions(role), 10)}        }}\n      }}\n"
@@ -58,23 +81,23 @@ def _services_account(keys: Mapping[str, str]) -> str:
         if role not in CLIENT_ACCOUNTS
     )
     exports = "".join(
-        f"      {{{_export(kind, subject)}, accounts: [{account}]}}\n"
+        f"      {{{_export(kind, subject)}, accounts: [{prefix}{account}]}}\n"
         for role, account in CLIENT_ACCOUNTS.items()
         for kind, subject in _shared_subjects(role)
     )
     return (
-        f"  {SERVICES_ACCOUNT} {{\n    jetstream: enabled\n"
+        f"  {prefix}{SERVICES_ACCOUNT} {{\n    jetstream: enabled\n"
         f"    users: [\n{users}    ]\n    exports: [\n{exports}    ]\n  }}\n"
     )
 
 
-def _client_account(role: str, account: str, users: str) -> str:
+def _client_account(role: str, account: str, users: str, prefix: str) -> str:
     imports = "".join(
-        f'      {{{kind}: {{account: {SERVICES_ACCOUNT}, subject: "{subject}"}}}}\n'
+        f'      {{{kind}: {{account: {prefix}{SERVICES_ACCOUNT}, subject: "{subject}"}}}}\n'
         for kind, subject in _shared_subjects(role)
     )
     return (
-        f"  {account} {{\n    default_permissions {{\n{_permissions(nats_permissions(role), 6)}    }}\n"
+        f"  {prefix}{account} {{\n    default_permissions {{\n{_permissions(nats_permissions(role), 6)}    }}\n"
         f"    {users}\n    imports: [\n{imports}    ]\n  }}\n"
     )
 

@@ -70,7 +70,7 @@ async def reach(nats: NatsSettings, *, source: str, content: Content | None = No
         try:
             yield bus
         except Unavailable as error:
-            if bus.refusal is None or nats.nkey_seed_file or nats.credentials_file:
+            if bus.refusal is None or nats.nkey_seed_file or nats.credentials_file or nats.user:
                 raise
             raise Unavailable(
                 f"The NATS server at {nats.shown} answers, but does not let this folder read: it is the "

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, PositiveInt, model_validator
 
+from perdure.config.secret_command import SecretCommand
 from perdure.values.duration import Duration
 from perdure.values.rate import Rate
 from perdure.values.window import Window
@@ -34,8 +35,10 @@ class SlackSettings(_Section):
     Attributes:
         channel: The id of the channel, such as ``C012AB3CD``.
         token_file: A file with the app's bot token; the token itself is never configured.
-        token_variable: The notifier's environment variable with the bot token, used without ``token_file``.
+        token_command: Or a program that prints it, with its arguments.
+        token_variable: The notifier's environment variable with the bot token, used without the other two.
         signing_secret_file: A file with the app's signing secret, which verifies that clicks come from Slack.
+        signing_secret_command: Or a program that prints it, with its arguments.
         signing_secret_variable: The environment variable with the signing secret. Without a signing secret, messages
             have no buttons.
         team_id: The id of your workspace, such as ``T012AB3CD``: only its members' clicks are decisions. Required with
@@ -46,8 +49,10 @@ class SlackSettings(_Section):
 
     channel: str
     token_file: Path | None = None
+    token_command: SecretCommand | None = None
     token_variable: str = "SLACK_BOT_TOKEN"  # noqa: S105 (the name of a variable)
     signing_secret_file: Path | None = None
+    signing_secret_command: SecretCommand | None = None
     signing_secret_variable: str | None = None
     team_id: str | None = None
     base_url: str = "https://slack.com/api/"
@@ -65,7 +70,8 @@ class SlackSettings(_Section):
     @property
     def accepts_decisions(self) -> bool:
         """Whether people can decide in this channel."""
-        return self.signing_secret_file is not None or self.signing_secret_variable is not None
+        sources = (self.signing_secret_file, self.signing_secret_command, self.signing_secret_variable)
+        return any(source is not None for source in sources)
 
 
 class WebhookSettings(_Section):
@@ -74,20 +80,27 @@ class WebhookSettings(_Section):
     Attributes:
         url: Where to post.
         secret_file: A file with the shared secret, ``whsec_`` and base64 of at least 24 bytes.
+        secret_command: Or a program that prints it, with its arguments.
         secret_variable: The notifier's environment variable with the secret. Without a secret, nothing is signed.
         answers: Whether holders of the secret may post decisions on behalf of any approver.
     """
 
     url: HttpUrl
     secret_file: Path | None = None
+    secret_command: SecretCommand | None = None
     secret_variable: str | None = None
     answers: bool = False
 
     @model_validator(mode="after")
     def _answers_are_signed(self) -> Self:
-        if self.answers and self.secret_file is None and self.secret_variable is None:
-            raise ValueError("answers must be signed: set secret_variable or secret_file")
+        if self.answers and not self.is_signed:
+            raise ValueError("answers must be signed: set secret_file, secret_command or secret_variable")
         return self
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether there is a secret."""
+        return any(it is not None for it in (self.secret_file, self.secret_command, self.secret_variable))
 
 
 class EmailSettings(_Section):
@@ -101,6 +114,7 @@ class EmailSettings(_Section):
         also_to: More addresses that get each mail, without a link.
         username: The user to log in as, if the server requires it.
         password_file: A file with the password; the password itself is never configured.
+        password_command: Or a program that prints it, with its arguments.
         password_variable: The notifier's environment variable with the password.
     """
 
@@ -111,6 +125,7 @@ class EmailSettings(_Section):
     also_to: tuple[str, ...] = ()
     username: str | None = None
     password_file: Path | None = None
+    password_command: SecretCommand | None = None
     password_variable: str | None = None
 
 
@@ -119,16 +134,18 @@ class AppriseSettings(_Section):
 
     Attributes:
         urls_file: A file with apprise URLs, one a line; they hold credentials and are therefore never configured.
+        urls_command: Or a program that prints them, with its arguments.
         urls_variable: The notifier's environment variable with the URLs, separated by spaces.
     """
 
     urls_file: Path | None = None
+    urls_command: SecretCommand | None = None
     urls_variable: str | None = None
 
     @model_validator(mode="after")
     def _has_urls(self) -> Self:
-        if self.urls_file is None and self.urls_variable is None:
-            raise ValueError("set urls_variable or urls_file")
+        if self.urls_file is None and self.urls_command is None and self.urls_variable is None:
+            raise ValueError("set urls_file, urls_command or urls_variable")
         return self
 
 

@@ -1,10 +1,11 @@
 """The section ``encryption:``: the keys by which values are encrypted before Temporal has them."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import PositiveFloat, model_validator
 
+from perdure.config.secret_command import SecretCommand
 from perdure.config.section import Section
 
 __all__ = ["EncryptionSettings"]
@@ -21,7 +22,7 @@ class EncryptionSettings(Section):
     """
 
     keys_file: Path | None = None
-    keys_command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    keys_command: SecretCommand | None = None
     refresh_seconds: PositiveFloat = 60.0
 
     @property

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, NonNegativeFloat
 
 from perdure.config.agents import RetrySettings
+from perdure.config.secret_command import SecretCommand
 from perdure.config.section import Section
 from perdure.values.duration import Duration
 
@@ -18,12 +19,14 @@ class ProviderSettings(Section):
     Attributes:
         base_url: Its URL, if it is not the default of its SDK.
         api_key_file: Holds its key; the key itself is never configured.
+        api_key_command: Or a program that prints it, with its arguments; it runs again every minute.
         api_key_variable: Or the worker's environment variable that holds it; by default the one that its SDK reads.
         compatible: It implements OpenAI's chat completions, and pydantic-ai has no name for it.
     """
 
     base_url: str | None = None
     api_key_file: Path | None = None
+    api_key_command: SecretCommand | None = None
     api_key_variable: str | None = None
     compatible: bool = False
 

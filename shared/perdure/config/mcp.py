@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from perdure.config.agents import RetrySettings
+from perdure.config.secret_command import SecretCommand
 from perdure.config.section import Section
 from perdure.values.duration import Duration
 
@@ -65,17 +66,21 @@ class HttpServer(_ToolServer):
     Attributes:
         url: The URL of the server's endpoint.
         token_file: Holds the bearer token, if the server requires one.
+        token_command: Or a program that prints it, with its arguments; it runs again every minute.
         token_variable: Or the worker's environment variable that holds it.
         headers: ``name: value`` of headers that hold no key.
         header_files: By header, the file that holds its value, such as a key.
+        header_commands: By header, the program that prints its value, with its arguments.
         header_variables: By header, the worker's environment variable that holds its value.
     """
 
     url: str
     token_file: Path | None = None
+    token_command: SecretCommand | None = None
     token_variable: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     header_files: dict[str, Path] = Field(default_factory=dict)
+    header_commands: dict[str, SecretCommand] = Field(default_factory=dict)
     header_variables: dict[str, str] = Field(default_factory=dict)
 
 

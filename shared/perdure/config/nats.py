@@ -7,29 +7,21 @@ from pydantic import Field, model_validator
 
 from perdure.config.addresses import NATS_URL
 from perdure.config.retention import BucketName, BucketSettings, StreamName, StreamSettings
+from perdure.config.secret_command import SecretCommand
 from perdure.config.section import Section
+from perdure.config.tls import TlsFiles
 
 __all__ = ["NatsSettings", "NatsTlsSettings", "shown_url"]
 
 
-class NatsTlsSettings(Section):
-    """TLS to NATS; the files are PEM. A server that demands TLS gets it without this section, too.
+class NatsTlsSettings(TlsFiles):
+    """TLS to NATS. A server that demands TLS gets it without this section, too.
 
     Attributes:
-        ca_file: The certificate authority that signed the server's certificate, if the system does not know it.
-        cert_file: The client's certificate, if the server requires one.
-        key_file: The private key of that certificate.
+        verify: Check the server's certificate. Without it anybody on the way can pose as the server.
     """
 
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _pairs_the_certificate_with_its_key(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("`cert_file` and `key_file` belong together: give both")
-        return self
+    verify: bool = True
 
 
 class NatsSettings(Section):
@@ -42,6 +34,10 @@ class NatsSettings(Section):
         nkey_seed_file: Holds the seed of a user's nkey, as `perdure admin nats keys` writes it; `{role}` in its name
             stands for the service, or for `operator`, which is the command line.
         credentials_file: Or the JWT and the seed of a user, as `nsc` writes them.
+        user: Or the name of a user with a password.
+        password_file: Holds that password; a new one is used at the next connection.
+        password_command: Or a program that prints it, with its arguments.
+        password_variable: Or the environment variable that holds it.
         streams: How much each stream keeps.
         buckets: How long each bucket keeps an entry.
         tls: How to connect with TLS. Files that are replaced are read at the next connection.
@@ -52,10 +48,26 @@ class NatsSettings(Section):
     replicas: Literal[1, 3, 5] = 1
     credentials_file: Path | None = None
     nkey_seed_file: Path | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    password_command: SecretCommand | None = None
+    password_variable: str | None = None
     tls: NatsTlsSettings | None = None
     inbox_prefix: str | None = None
     streams: dict[StreamName, StreamSettings] = Field(default_factory=dict)
     buckets: dict[BucketName, BucketSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _connects_as_one_user(self) -> Self:
+        has_password = (self.password_file, self.password_command, self.password_variable) != (None, None, None)
+        if has_password != (self.user is not None):
+            raise ValueError(
+                "`user` and one of `password_file`, `password_command`, `password_variable` belong together"
+            )
+        given = [it for it in ("nkey_seed_file", "credentials_file", "user") if getattr(self, it) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{', '.join(f'`{it}`' for it in given)} exclude each other: keep one of them")
+        return self
 
     @property
     def stream_limits(self) -> dict[str, StreamSettings]:

@@ -28,6 +28,7 @@ from perdure.config.services import (
 )
 from perdure.config.telemetry import TelemetrySettings
 from perdure.config.temporal import TemporalSettings, TlsSettings
+from perdure.config.temporal_environment import TemporalEnvironment
 from perdure.config.yaml_file import Yaml12Source, config_file
 
 __all__ = [
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
+        env_parse_none_str="null",
         frozen=True,
         extra="forbid",  # a section knows which of its keys were configured: `model_fields_set`
     )
@@ -132,8 +134,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic-settings passes it by name)
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (likewise)
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources of values: arguments win over variables, variables over the file."""
-        file = config_file()
+        """Return the sources of values: arguments win over variables, variables over the file.
+
+        Temporal's own environment comes last.
+        """
+        file, of_temporal = config_file(), TemporalEnvironment(settings_cls)
         if file is None:
-            return init_settings, env_settings
-        return init_settings, env_settings, Yaml12Source(settings_cls, yaml_file=file)
+            return init_settings, env_settings, of_temporal
+        return init_settings, env_settings, Yaml12Source(settings_cls, yaml_file=file), of_temporal

@@ -6,7 +6,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from perdure.config.secret_command import SecretCommand
 from perdure.config.section import Section
+from perdure.config.tls import TlsFiles
 
 __all__ = ["TemporalSettings", "TlsSettings"]
 
@@ -14,28 +16,22 @@ DEPLOYMENT_NAME: Final = r"^[^.:\s]{1,128}$"
 """Temporal writes versions as ``<deployment>.<build>`` and ``<deployment>:<build>``."""
 
 
-class TlsSettings(Section):
-    """TLS to Temporal; the files are PEM.
+class TlsSettings(TlsFiles):
+    """TLS to Temporal.
 
     Attributes:
-        enabled: Connect with TLS.
+        enabled: Connect with TLS; by default if there is an API key or another key of this section.
         server_name: The name in the server's certificate, if it is not the host.
-        ca_file: The certificate authority that signed it, if the system does not know it.
-        cert_file: The client's certificate, if the server requires one.
-        key_file: The private key of that certificate.
     """
 
-    enabled: bool = False
+    enabled: bool | None = None
     server_name: str | None = None
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
 
-    @model_validator(mode="after")
-    def _pairs_the_certificate_with_its_key(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("`cert_file` and `key_file` belong together: give both")
-        return self
+    @property
+    def is_configured(self) -> bool:
+        """Whether TLS is enabled, or a key of the section implies it."""
+        given = (self.server_name, self.ca_file, self.cert_file)
+        return any(it is not None for it in given) if self.enabled is None else self.enabled
 
 
 class TemporalSettings(Section):
@@ -50,7 +46,13 @@ class TemporalSettings(Section):
             of the code, and runs stay on the version on which they began. Without a name workers have no version: open
             runs go on with whatever code runs.
         tls: How to connect with TLS.
-        api_key_file: Holds the API key of Temporal Cloud; the key itself is never configured.
+        api_key_file: Holds the API key of Temporal Cloud; the key itself is never configured, and never sent
+            without TLS.
+        api_key_command: Or a program that prints it, with its arguments; it runs again every minute.
+        api_key_variable: Or the environment variable that holds it.
+        environment: Take TLS and API key, and the address and namespace that this file does not give, from Temporal's
+            own configuration: `TEMPORAL_ADDRESS` and the like, and profile files. Where `execution_engine` is
+            `temporal` and this file gives no `host`, it is on by itself if there is such a configuration.
         task_timeout_seconds: How long Temporal waits for a worker that died inside a workflow task. Temporal's own
             default is 10 (`WorkflowTaskTimeout`).
         signals_wait_seconds: How long after its publication a signal or decision waits for a run that has not begun.
@@ -70,11 +72,30 @@ class TemporalSettings(Section):
     deployment: Annotated[str, Field(pattern=DEPLOYMENT_NAME)] | None = "perdure"
     tls: TlsSettings = TlsSettings()
     api_key_file: Path | None = None
+    api_key_command: SecretCommand | None = None
+    api_key_variable: str | None = None
+    environment: bool = False
     task_timeout_seconds: PositiveFloat = 10.0
     signals_wait_seconds: NonNegativeFloat = 10.0
     sandbox: bool = True
     on_bug: Literal["wait", "fail"] = "wait"
     inline_payload_bytes: PositiveInt = 256 * 1024
+
+    @model_validator(mode="after")
+    def _keeps_the_key_secret(self) -> Self:
+        if self.has_api_key and self.tls.enabled is False:
+            raise ValueError("an API key is never sent without TLS: take `tls.enabled: false` away")
+        return self
+
+    @property
+    def has_api_key(self) -> bool:
+        """Whether this section names an API key."""
+        return (self.api_key_file, self.api_key_command, self.api_key_variable) != (None, None, None)
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted, as far as this section says."""
+        return self.tls.is_configured or self.has_api_key
 
     @property
     def task_timeout(self) -> timedelta:

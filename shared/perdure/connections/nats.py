@@ -10,7 +10,9 @@ import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from perdure.config.private_file import read_private_text
 from perdure.config.settings import NatsSettings
+from perdure.connections.nats_password import NatsPassword
 from perdure.connections.nats_tls import load_files, tls_context, tls_refusal
 from perdure.connections.protection import protect_connection
 from perdure.errors import SetupError
@@ -107,19 +109,24 @@ def credentials(settings: NatsSettings, role: str) -> dict[str, Any]:
     """
     options: dict[str, Any] = {"inbox_prefix": settings.inbox_prefix or inbox_prefix(role)}
     if settings.nkey_seed_file is not None:
-        options["nkeys_seed"] = str(_readable(Path(str(settings.nkey_seed_file).replace("{role}", role))))
+        options["nkeys_seed"] = str(_private(Path(str(settings.nkey_seed_file).replace("{role}", role))))
     elif settings.credentials_file is not None:
-        options["user_credentials"] = str(_readable(settings.credentials_file))
+        options["user_credentials"] = str(_private(settings.credentials_file, "BEGIN NATS USER JWT"))
+    elif settings.user is not None:
+        options |= {"user": settings.user, "password": NatsPassword(settings)}
     return options
 
 
-def _readable(file: Path) -> Path:
+def _private(file: Path, mark: str = "") -> Path:
+    """Return the path of a file that can be read, by its owner and group alone, and that holds this mark."""
     path = file.expanduser()
     try:
-        path.open("rb").close()
-    except OSError as error:
+        if mark not in read_private_text(path):
+            raise SetupError(f"{path} holds no user's JWT and seed, as `nsc generate creds` writes them.")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
         raise SetupError(
-            f"The NATS credentials {path} cannot be read ({error.strerror}): correct `nats` in the configuration."
+            f"The NATS credentials {path} cannot be read ({reason}): correct `nats` in the configuration."
         ) from error
     return path
 
@@ -133,7 +140,10 @@ def refusal(error: Exception | None) -> str | None:
     """Return an error text if NATS denied the credentials or a subject, else None."""
     text = str(error).removeprefix("nats: ")
     if text.lower().strip("'") in {"authorization violation", "authorization failed"}:
-        return "NATS rejects these credentials: check `nats.nkey_seed_file`, and the users in deploy/nats."
+        return (
+            "NATS rejects these credentials: check `nats.nkey_seed_file`, `nats.credentials_file` or the password "
+            "of `nats.user`, and the users in deploy/nats."
+        )
     if not text.startswith("permissions violation"):
         return None
     return f"NATS denies it: {text}. Check that the nkey is that of this role; deploy/nats lists the permissions."

@@ -7,11 +7,14 @@ from typing import Final
 from nats.aio.client import Client
 
 from perdure.config.nats import NatsSettings
+from perdure.config.private_file import refuse_open_file
 from perdure.errors import SetupError
 
 __all__ = ["lacks_tls", "load_files", "tls_context", "tls_refusal"]
 
 _WANTED: Final = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA", "CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED")
+_EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+_NOT_YET_VALID: Final = 9  # X509_V_ERR_CERT_NOT_YET_VALID
 
 
 def tls_context(settings: NatsSettings) -> ssl.SSLContext | None:
@@ -23,6 +26,8 @@ def tls_context(settings: NatsSettings) -> ssl.SSLContext | None:
     if settings.tls is None:
         return None
     context = ssl.create_default_context()
+    if not settings.tls.verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     load_files(context, settings)
     return context
 
@@ -41,6 +46,7 @@ def load_files(context: ssl.SSLContext, settings: NatsSettings) -> None:
     if tls.cert_file is not None and tls.key_file is not None:
         _check_readable("cert_file", tls.cert_file)
         _check_readable("key_file", tls.key_file)
+        refuse_open_file(tls.key_file.expanduser())
         try:
             context.load_cert_chain(tls.cert_file.expanduser(), tls.key_file.expanduser(), password=_no_password)
         except ssl.SSLError as error:
@@ -54,6 +60,11 @@ def tls_refusal(error: Exception | None, settings: NatsSettings) -> str | None:
     """Return a sentence if a connection failed because of a certificate, else None."""
     where = f"the NATS server at {settings.shown}"
     match error:
+        case ssl.SSLCertVerificationError(verify_code=code) if code in {_EXPIRED, _NOT_YET_VALID}:
+            return (
+                f"The certificate of {where} is not valid now: {error.verify_message}. Give the server a new one, or "
+                "correct the clock of this machine."
+            )
         case ssl.SSLCertVerificationError():
             return (
                 f"The certificate of {where} is not trusted: {error.verify_message}. Name its authority in "

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from nats.aio.client import Client
@@ -24,6 +25,8 @@ __all__ = ["protect_connection"]
 _LONGEST_LINE: Final = 4_096  # bytes
 _STORED: Final = b"$JS.ACK."
 """What the reply subject of each message of a stream begins with; a status of the server has no reply subject."""
+
+_JWT: Final = b"BEGIN NATS USER JWT"  # nats-py looks for it without end
 
 _WORD: Final = rb"[ \t]+([^ \t\r\n]+)"
 _REPLY: Final = rb"[ \t]+(([^ \t\r\n]+)[ \t]+)?"
@@ -113,10 +116,16 @@ async def _reconnect(client: Client, text: str) -> None:
     await client._process_op_err(error)
 
 
+def _check_credentials(file: object) -> None:
+    if isinstance(file, str) and _JWT not in Path(file).read_bytes():
+        raise NatsError(f"nats: {file} holds no user's JWT")
+
+
 def _connect_command(client: Client) -> bytes:
     try:
         if client._nkeys_seed is not None:
             client._setup_nkeys_connect()
+        _check_credentials(client._user_credentials)
         return Client._connect_command(client)
     except Exception as error:  # nkeys has exceptions of its own, and none may end the attempts
         raise NatsError(f"nats: the credentials cannot be used: {error!r}") from error

@@ -1,7 +1,8 @@
 """Temporal clients with Perdure's address, credentials and data converter."""
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -9,15 +10,18 @@ from typing import Final
 from temporalio.client import Client, Plugin, TLSConfig
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, ExternalStorage
+from temporalio.envconfig import ClientConfigProfile, ClientConnectConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig
 
+from perdure.config.private_file import read_private_text
+from perdure.config.secrets import read_secret
 from perdure.config.settings import TemporalSettings, TlsSettings
 from perdure.connections.data_converter import LeanDataConverter
 from perdure.connections.payload_encryption import PayloadEncryption
 from perdure.encryption import KeySource
 from perdure.errors import SetupError
 
-__all__ = ["converter", "failure_text", "new_runtime", "open_client", "refresh_api_key"]
+__all__ = ["converter", "new_runtime", "open_client", "refresh_api_key"]
 
 _log: Final = logging.getLogger(__name__)
 _CORE_LOG: Final = logging.getLogger("temporalio.core")
@@ -41,15 +45,17 @@ async def open_client(
         runtime: The SDK's runtime; by default one without metrics that the process has once.
 
     Raises:
-        RuntimeError: The connection failed; temporalio raises no narrower error. See ``failure_text``.
+        RuntimeError: The connection failed; temporalio raises no narrower error. See ``temporal_refusals``.
         SetupError: A file cannot be read, or holds something else.
     """
+    tls, api_key, metadata = _security(settings)
     try:
         return await Client.connect(
             f"{settings.host}:{settings.port}",
             namespace=settings.namespace,
-            tls=_tls(settings.tls),
-            api_key=_api_key(settings),
+            tls=tls,
+            api_key=api_key,
+            rpc_metadata=metadata,
             data_converter=converter(storage, keys),
             plugins=plugins,
             runtime=runtime or _runtime(),
@@ -60,23 +66,10 @@ async def open_client(
         raise SetupError(f"`temporal.tls.key_file`: {settings.tls.key_file} holds no private key in PEM.") from error
 
 
-def failure_text(error: RuntimeError, settings: TemporalSettings) -> str:
-    """Return why a connection to Temporal failed, in a sentence."""
-    where, text = f"{settings.host}:{settings.port}", str(error)
-    if "NotValidForName" in text:
-        return f"The certificate of Temporal at {where} is for another name: set `temporal.tls.server_name` to it."
-    if "InvalidCertificate" in text or "UnknownIssuer" in text:
-        return (
-            f"The certificate of Temporal at {where} is not trusted: name its authority in `temporal.tls.ca_file` "
-            f"({text.rpartition('error: ')[2].rstrip(' })')})."
-        )
-    return f"Temporal does not answer at {where}: {text}"
-
-
 async def refresh_api_key(client: Client, settings: TemporalSettings) -> None:
-    """Give a client the API key that its file holds now, if it can be read."""
+    """Give a client the API key that its source holds now, if it can be read."""
     try:
-        key = _api_key(settings)
+        _, key, _ = await asyncio.to_thread(_security, settings)
     except SetupError as error:
         _log.warning("%s The key that was read before stays in use.", error)
         return
@@ -84,9 +77,37 @@ async def refresh_api_key(client: Client, settings: TemporalSettings) -> None:
         client.api_key = key
 
 
+def _security(settings: TemporalSettings) -> tuple[TLSConfig | bool, str | None, Mapping[str, str | bytes]]:
+    """Return TLS, API key and headers of a connection; a key never goes without TLS."""
+    own = _own_environment() if settings.environment else ClientConnectConfig()
+    key = _api_key(settings) or own.get("api_key")
+    tls: TLSConfig | bool = own.get("tls", key is not None)
+    if settings.tls.enabled is False or settings.uses_tls:
+        tls = _tls(settings.tls) if settings.uses_tls else False
+    if key is not None and tls is False:
+        raise SetupError(
+            "An API key for Temporal is never sent without TLS: take `temporal.tls.enabled: false`, or `disabled` in "
+            "Temporal's own configuration, away."
+        )
+    return tls, key, own.get("rpc_metadata", {})
+
+
+def _own_environment() -> ClientConnectConfig:
+    try:
+        return ClientConfigProfile.load().to_client_connect_config()
+    except (RuntimeError, OSError) as error:
+        raise SetupError(f"Temporal's own configuration cannot be read: {error}.") from error
+
+
 def _api_key(settings: TemporalSettings) -> str | None:
-    content = _read("api_key_file", settings.api_key_file)
-    return None if content is None else content.decode().strip()
+    if not settings.has_api_key:
+        return None
+    return read_secret(
+        "The API key for Temporal",
+        file=settings.api_key_file,
+        command=settings.api_key_command,
+        variable=settings.api_key_variable,
+    )
 
 
 @cache
@@ -127,14 +148,12 @@ def converter(storage: ExternalStorage | None = None, keys: KeySource | None = N
     )
 
 
-def _tls(settings: TlsSettings) -> TLSConfig | bool:
-    if not settings.enabled:
-        return False
+def _tls(settings: TlsSettings) -> TLSConfig:
     return TLSConfig(
         domain=settings.server_name,
         server_root_ca_cert=_read("tls.ca_file", settings.ca_file),
         client_cert=_read("tls.cert_file", settings.cert_file),
-        client_private_key=_read("tls.key_file", settings.key_file),
+        client_private_key=_read_private("tls.key_file", settings.key_file),
     )
 
 
@@ -143,3 +162,12 @@ def _read(key: str, file: Path | None) -> bytes | None:
         return None if file is None else file.expanduser().read_bytes()
     except OSError as error:
         raise SetupError(f"`temporal.{key}`: {file} cannot be read ({error.strerror}).") from error
+
+
+def _read_private(key: str, file: Path | None) -> bytes | None:
+    try:
+        return None if file is None else read_private_text(file.expanduser()).encode()
+    except OSError as error:
+        raise SetupError(f"`temporal.{key}`: {file} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise SetupError(f"`temporal.{key}`: {file} holds no private key in PEM.") from error

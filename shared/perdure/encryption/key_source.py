@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Final
 
 from perdure.config.encryption import EncryptionSettings
 from perdure.config.private_file import read_private_text
+from perdure.config.secret_command import run_secret_command
 from perdure.encryption.key_ring import KeyRing, parse_key_ring
 from perdure.errors import SetupError
 
@@ -19,7 +19,6 @@ __all__ = ["KeySource", "key_source"]
 
 _LOOK_EVERY: Final = 1.0  # seconds between two looks at a file
 _AGAIN_AFTER: Final = 1.0  # seconds between two looks for a key that is not known
-_COMMAND_WITHIN: Final = 30.0  # seconds
 
 _log: Final = logging.getLogger(__name__)
 
@@ -110,7 +109,11 @@ def key_source(settings: EncryptionSettings) -> KeySource | None:
         return KeySource(lambda: _read_file(file), look_every=_LOOK_EVERY, name=str(file))
     if settings.keys_command is not None:
         command = settings.keys_command
-        return KeySource(lambda: _run(command), look_every=settings.refresh_seconds, name=f"the output of {command[0]}")
+        return KeySource(
+            lambda: run_secret_command("`encryption.keys_command`", command),
+            look_every=settings.refresh_seconds,
+            name=f"the output of {command[0]}",
+        )
     return None
 
 
@@ -124,16 +127,3 @@ def _read_file(file: Path) -> str:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"`encryption.keys_file`: {file} cannot be read ({error}).") from error
-
-
-def _run(command: tuple[str, ...]) -> str:
-    try:
-        done = subprocess.run(command, check=True, capture_output=True, timeout=_COMMAND_WITHIN, text=True)  # noqa: S603 (the operator's own)
-    except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise SetupError(
-            f"`encryption.keys_command`: {command[0]} ended with {error.returncode}: {last[:500]}."
-        ) from error
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
-        raise SetupError(f"`encryption.keys_command`: {command[0]} cannot be run ({error}).") from error
-    return done.stdout

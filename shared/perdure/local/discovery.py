@@ -1,11 +1,23 @@
 """Finds the NATS and Temporal servers: those of a running local suite, else the configured ones."""
 
-from perdure.config.settings import NatsSettings, Settings, TemporalSettings
+from typing import Final
+
+from perdure.config.settings import NatsSettings, Settings, TemporalSettings, TlsSettings
 from perdure.errors import Unavailable
 from perdure.local.absence import no_suite
 from perdure.local.state import State, read_endpoints
 
 __all__ = ["discover"]
+
+
+_IN_CLEAR: Final = {
+    "tls": TlsSettings(enabled=False),
+    "api_key_file": None,
+    "api_key_command": None,
+    "api_key_variable": None,
+    "environment": False,
+}
+"""How a local suite's Temporal is reached: over the loopback interface, without a key."""
 
 
 def discover(settings: Settings, *, role: str = "operator") -> tuple[NatsSettings, TemporalSettings]:
@@ -29,9 +41,11 @@ def discover(settings: Settings, *, role: str = "operator") -> tuple[NatsSetting
             update={
                 "servers": (endpoints.nats,),
                 "nkey_seed_file": State(settings.state).seed(role),
+                "credentials_file": None,
+                "user": None,
                 "tls": None,
                 "inbox_prefix": None,
             }
         ),
-        settings.temporal.model_copy(update={"host": host, "port": int(port)}),
+        settings.temporal.model_copy(update={"host": host, "port": int(port), **_IN_CLEAR}),
     )

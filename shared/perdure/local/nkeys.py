@@ -8,6 +8,7 @@ from typing import Final
 
 import nkeys  # type: ignore[import-untyped]
 
+from perdure.config.private_file import read_private_text
 from perdure.errors import SetupError
 
 __all__ = ["ensure_nkeys", "public_nkey", "seed_file"]
@@ -37,13 +38,13 @@ def public_nkey(file: Path) -> str:
     """Return the public nkey of a seed.
 
     Raises:
-        SetupError: The file is no nkey seed, or cannot be read.
+        SetupError: The file is no nkey seed, cannot be read, or is open to others.
     """
     try:
-        public: bytes = nkeys.from_seed(bytearray(file.read_bytes().strip())).public_key
+        public: bytes = nkeys.from_seed(bytearray(read_private_text(file).strip().encode())).public_key
     except OSError as error:
         raise SetupError(f"The seed {file} cannot be read: {error.strerror}.") from error
-    except nkeys.NkeysError as error:
+    except (nkeys.NkeysError, UnicodeDecodeError) as error:
         raise SetupError(f"{file} is not an nkey seed. Remove it: the next start creates a new one.") from error
     return public.decode()
 

@@ -34,6 +34,22 @@ _WITH_PORT: Final = (*SERVICES, CONSOLE)
 _LOCALHOST: Final = "127.0.0.1"
 _EVERY_INTERFACE: Final = {"": _LOCALHOST, "0.0.0.0": _LOCALHOST, "::": "::1"}  # noqa: S104 (it is recognised, not bound)
 
+_IN_CLEAR: Final = {
+    f"PERDURE_{key}": "null"
+    for key in (
+        "NATS__TLS",
+        "NATS__CREDENTIALS_FILE",
+        "NATS__USER",
+        "NATS__PASSWORD_FILE",
+        "NATS__PASSWORD_COMMAND",
+        "NATS__PASSWORD_VARIABLE",
+        "TEMPORAL__API_KEY_FILE",
+        "TEMPORAL__API_KEY_COMMAND",
+        "TEMPORAL__API_KEY_VARIABLE",
+    )
+} | {"PERDURE_TEMPORAL__TLS__ENABLED": "false", "PERDURE_TEMPORAL__ENVIRONMENT": "false"}
+"""How services reach the servers of their suite: over the loopback interface, with the suite's own nkeys."""
+
 
 class SuitePrograms:
     """Builds the programs of a suite, and builds them anew where a port is lost to a stranger.
@@ -187,7 +203,7 @@ class SuitePrograms:
         if self._embedded:
             variables["PERDURE_NATS__SERVERS"] = json.dumps([f"nats://{_LOCALHOST}:{self._ports['nats']}"])
             variables["PERDURE_NATS__NKEY_SEED_FILE"] = str(self._state.seed(service))
-            variables["PERDURE_NATS__TLS"] = "null"
+            variables |= _IN_CLEAR
             variables["PERDURE_TEMPORAL__HOST"] = _LOCALHOST
             variables["PERDURE_TEMPORAL__PORT"] = str(self._ports["temporal"])
         code = self.code.get(name)

@@ -17,8 +17,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.bus import NatsObjects, connect
 from perdure.config.loader import load_settings
 from perdure.connections.executions import query_execution
-from perdure.connections.temporal import failure_text, open_client
+from perdure.connections.temporal import open_client
 from perdure.connections.temporal_internals import METADATA_QUERY
+from perdure.connections.temporal_refusals import failure_text
 from perdure.encryption import key_source
 from perdure.errors import SetupError, Unavailable
 from perdure.flow.payload_store import PAYLOADS, payload_storage

@@ -11,7 +11,8 @@ from temporalio.service import RPCError
 from perdure.config.loader import load_settings
 from perdure.config.route_attributes import attribute_types
 from perdure.connections.search_attributes import register_attributes
-from perdure.connections.temporal import failure_text, open_client
+from perdure.connections.temporal import open_client
+from perdure.connections.temporal_refusals import failure_text
 from perdure.errors import PerdureError, SetupError, Unavailable
 from perdure.local.discovery import discover
 from perdure.runtime.exit import exit_process

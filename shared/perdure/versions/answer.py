@@ -5,7 +5,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from perdure.builds.version import deployment_name
 from perdure.config.loader import load_settings
 from perdure.config.temporal import TemporalSettings
-from perdure.connections.temporal import failure_text, open_client
+from perdure.connections.temporal import open_client
+from perdure.connections.temporal_refusals import failure_text
 from perdure.errors import NotFound, Pending, PerdureError, SetupError, Unavailable
 from perdure.local.discovery import discover
 from perdure.values.version_request import Verdict, VersionAnswer, VersionRequest

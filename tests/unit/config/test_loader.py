@@ -120,7 +120,7 @@ def test_a_missing_file_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_setting_names_the_seed_file_of_each_role(tmp_path: Path) -> None:
     for role in ("ingest", "operator"):
-        (tmp_path / f"{role}.nk").touch()
+        (tmp_path / f"{role}.nk").touch(mode=0o600)
     settings = NatsSettings(nkey_seed_file=tmp_path / "{role}.nk")
 
     assert credentials(settings, "ingest") == {

@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from temporalio.client import Client
 
 from perdure.config.settings import TemporalSettings
-from perdure.connections.temporal import failure_text, open_client, refresh_api_key
+from perdure.connections.temporal import open_client, refresh_api_key
+from perdure.connections.temporal_refusals import failure_text
 from perdure.errors import SetupError
+from tests.support.secret_file import write_secret
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     monkeypatch.chdir(tmp_path)
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    (tmp_path / "wrong.pem").write_text("no certificate")
+    write_secret(tmp_path / "wrong.pem", "no certificate")
     return authority
 
 
@@ -48,7 +50,7 @@ def settings(port: int = 1, host: str = "localhost", **fields: Any) -> TemporalS
     ("fields", "sentence"),
     [
         ({"tls": {"enabled": True, "ca_file": "gone.pem"}}, r"`temporal\.tls\.ca_file`.*gone\.pem cannot be read"),
-        ({"api_key_file": "gone.key"}, r"`temporal\.api_key_file`.*gone\.key cannot be read"),
+        ({"api_key_file": "gone.key"}, r"API key for Temporal cannot be read from gone\.key"),
         (
             {"tls": {"enabled": True, "cert_file": "wrong.pem", "key_file": "wrong.pem"}},
             r"`temporal\.tls\.key_file`.*wrong\.pem .*no private key",
@@ -84,11 +86,11 @@ async def test_what_tls_refuses_is_a_sentence_on_certificates(
 
 async def test_an_api_key_that_is_replaced_is_used(tmp_path: Path) -> None:
     file = tmp_path / "key"
-    client = await Client.connect("localhost:1", api_key="old", tls=False, lazy=True)
+    client = await Client.connect("localhost:1", api_key="old", tls=True, lazy=True)
     given = settings(api_key_file=file)
 
     await refresh_api_key(client, given)  # it is not there for a moment
     assert client.api_key == "old"
-    file.write_text("new\n")
+    write_secret(file, "new\n")
     await refresh_api_key(client, given)
     assert client.api_key == "new"

@@ -9,6 +9,7 @@ from perdure.local.discovery import discover
 from perdure.local.nkeys import ensure_nkeys, seed_file
 from perdure.local.servers import nats_program
 from perdure.local.state import State
+from tests.support.secret_file import write_secret
 from tests.support.state_holder import another_suite
 from tests.support.suite_programs import suite_programs
 
@@ -25,7 +26,7 @@ def test_seeds_are_created_once_and_readable_by_their_owner_only(tmp_path: Path)
 
 
 def test_a_file_that_is_no_seed_is_refused(tmp_path: Path) -> None:
-    seed_file(tmp_path, "ingest").write_text("SUNONSENSE")
+    write_secret(seed_file(tmp_path, "ingest"), "SUNONSENSE")
 
     with pytest.raises(SetupError, match="is not an nkey seed"):
         ensure_nkeys(tmp_path, ["ingest"])

@@ -18,7 +18,7 @@ from perdure.errors import SetupError
         ("channels: {desk: {terminal: {}, slack: {channel: C}}}", "a channel is one of terminal, slack"),
         ("channels: {desk: {}}", "a channel is one of terminal, slack"),
         ("channels: {hook: {webhook: {url: 'http://h', answers: true}}}", "answers must be signed"),
-        ("channels: {pager: {apprise: {}}}", "set urls_variable or urls_file"),
+        ("channels: {pager: {apprise: {}}}", "set urls_file, urls_command or urls_variable"),
         ("routing: [{channels: [termnal]}]", "there is no channel termnal: did you mean terminal"),
         ("fallback: [desk]", "there is no channel desk"),
         ("channels: {a: {terminal: {}, rate: fast}}", "'fast' is no rate: write 10/s"),

@@ -19,6 +19,7 @@ from perdure_orchestrator.agents.model_answers import answer_error
 from perdure_orchestrator.agents.model_errors import to_application_error
 from perdure_orchestrator.agents.models import Models
 from tests.support.llm_peer import Behaviour, LlmPeer, llm_peer
+from tests.support.secret_file import write_secret
 
 KEY = "sk-very-secret-0123456789"
 CHAT, RESPONSES, ANTHROPIC, COMPATIBLE, GOOGLE = MODELS = (
@@ -173,9 +174,7 @@ async def test_a_key_that_the_sdk_reads_by_itself_is_redacted(
 
 @pytest.fixture
 def key_file(tmp_path: Path) -> Path:
-    file = tmp_path / "key"
-    file.write_text(f"{KEY}\n")
-    return file
+    return write_secret(tmp_path / "key", f"{KEY}\n")
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import ToolServers
 from tests.support.messages import json_values
 from tests.support.odd_servers import odd
+from tests.support.secret_file import write_secret
 from tests.support.session_server import serving
 
 ID, NAME = ({"type": "object", "properties": {it: {"type": "string"}}, "required": [it]} for it in ("id", "name"))
@@ -168,7 +169,7 @@ async def test_a_slow_call_ends_no_other_call_of_its_server(serve: Serve, tmp_pa
 
 async def test_a_token_that_was_rotated_is_read_and_the_call_goes_through(serve: Serve, tmp_path: Path) -> None:
     token = tmp_path / "token"
-    token.write_text("old")
+    write_secret(token, "old")
     with serving() as server:
         servers = serve(legacy=HttpServer(url=server.url, token_file=token))
         await call(servers, ("legacy",), "note_key")
@@ -187,7 +188,7 @@ async def test_a_token_in_an_oauth_file_is_read_again_when_it_has_expired(
     serve: Serve, tmp_path: Path, closed: int
 ) -> None:
     token = tmp_path / "token.json"
-    token.write_text(json.dumps({"access_token": "first", **OAUTH}))
+    write_secret(token, json.dumps({"access_token": "first", **OAUTH}))
     with serving() as server:
         server.accepts, server.refusal = "Bearer first", closed
         servers = serve(legacy=HttpServer(url=server.url, token_file=token))
@@ -205,10 +206,10 @@ async def test_a_token_in_an_oauth_file_is_read_again_when_it_has_expired(
 async def test_a_token_file_without_a_token_is_named_without_its_content(
     serve: Serve, tmp_path: Path, content: str
 ) -> None:
-    (tmp_path / "token.json").write_text(content)
+    write_secret(tmp_path / "token.json", content)
     servers = serve(legacy=HttpServer(url="http://127.0.0.1:1/mcp", token_file=tmp_path / "token.json"))
 
-    with pytest.raises(ApplicationError, match="token_file is JSON without a text access_token") as refused:
+    with pytest.raises(ApplicationError, match="token is JSON without a text access_token") as refused:
         await call(servers, ("legacy",), "note_key")
 
     assert refused.value.non_retryable
@@ -217,7 +218,7 @@ async def test_a_token_file_without_a_token_is_named_without_its_content(
 async def test_a_server_gets_headers_from_the_configuration_files_and_variables(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "key").write_text("from-a-file\n")
+    write_secret(tmp_path / "key", "from-a-file\n")
     monkeypatch.setenv("ACCESS", "token from-a-variable")
     with serving() as server:
         headers = {"X-Tenant": "7"}

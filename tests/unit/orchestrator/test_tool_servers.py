@@ -21,6 +21,7 @@ from perdure.flow.messages import ToolRequest, ToolResult
 from perdure.local.ports import choose_ports
 from perdure_orchestrator.agents.tool_server import ToolRefused
 from perdure_orchestrator.agents.tool_servers import ToolServers
+from tests.support.secret_file import write_secret
 from tests.support.session_server import SessionServer, serving
 
 TOKEN = "a-token-that-nobody-may-read"  # noqa: S105 (not a real token)
@@ -262,7 +263,7 @@ async def test_a_refused_token_is_not_retried_and_is_read_again_for_the_next_cal
     legacy: SessionServer, tmp_path: Path, status: int
 ) -> None:
     token = tmp_path / "token"
-    token.write_text("an-old-token")
+    write_secret(token, "an-old-token")
     servers = ToolServers({"legacy": HttpServer(url=legacy.url, token_file=token)})
     await call(servers, "legacy", "note_key")
     legacy.closed = status
@@ -285,7 +286,7 @@ async def test_a_refused_token_is_not_retried_and_is_read_again_for_the_next_cal
         (403, {}, "it answers HTTP 403"),
         (404, {}, r"there is none at its url \(HTTP 404\)"),
         (None, {"token_variable": "NO_SUCH_VARIABLE"}, "the worker has no variable NO_SUCH_VARIABLE"),
-        (None, {"token_file": "/nowhere/token"}, "its token_file cannot be read"),
+        (None, {"token_file": "/nowhere/token"}, "its token cannot be read"),
     ],
 )
 async def test_a_server_that_cannot_be_opened_as_configured_is_not_retried(

@@ -14,7 +14,7 @@ from typing import Any
 from faststream.message import StreamMessage
 from faststream.middlewares import AckPolicy
 from faststream.nats import NatsBroker
-from faststream.nats.security import NatsCredentials, NatsNKey, NatsSecurity
+from faststream.nats.security import NatsCredentials, NatsNKey, NatsSecurity, NatsUserPassword
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -69,9 +69,12 @@ async def subscribed(app: App, bus: Bus, settings: NatsSettings, registry: Colle
 
 def _take_security(options: dict[str, Any]) -> NatsSecurity:
     """Remove the credentials and the TLS context from nats-py's options, and return them as FastStream takes them."""
-    tls, seed, credentials = (options.pop(name, None) for name in ("tls", "nkeys_seed", "user_credentials"))
+    names = ("tls", "nkeys_seed", "user_credentials", "user", "password")
+    tls, seed, credentials, user, password = (options.pop(name, None) for name in names)
     if seed is not None:
         return NatsNKey.from_file(seed, ssl_context=tls)
+    if user is not None:
+        return NatsUserPassword(user, password, ssl_context=tls)
     return NatsSecurity(ssl_context=tls) if credentials is None else NatsCredentials(credentials, ssl_context=tls)
 
 

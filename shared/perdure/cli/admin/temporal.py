@@ -1,5 +1,7 @@
 """``perdure admin temporal``: what a namespace of Temporal needs for Perdure."""
 
+from typing import Annotated
+
 import typer
 
 from perdure.cli.client import run_command
@@ -10,6 +12,8 @@ from perdure.errors import PerdureError
 __all__ = ["register"]
 
 _PROGRAM = "perdure.search_attributes"  # the command line does not import temporalio
+
+_NAMESPACE = "perdure.search_attributes.namespace"
 
 _temporal = new_group("Search attributes in a Temporal of your own.")
 
@@ -28,11 +32,27 @@ def provision() -> None:
     console.print(run_command(_provision()), soft_wrap=True, markup=False)
 
 
+@_temporal.command(epilog="Example: perdure admin temporal namespace --keep-days 30")
+def namespace(
+    keep_days: Annotated[int, typer.Option(min=1, help="How long Temporal keeps ended runs.")] = 30,
+) -> None:
+    """Create `temporal.namespace`, unless Temporal has it.
+
+    Suites that share one Temporal have a namespace each. After it run `perdure admin temporal provision`.
+    """
+    ended = run_command(_run(_NAMESPACE, str(keep_days)))
+    console.print(f"Temporal has the namespace {ended.strip()}.", soft_wrap=True, markup=False)
+
+
 async def _provision() -> str:
+    registered = ", ".join((await _run(_PROGRAM)).splitlines())
+    return f"Temporal has the search attributes {registered}."
+
+
+async def _run(program: str, *arguments: str) -> str:
     from perdure.local.own_program import run_own_program
 
-    ended = await run_own_program(_PROGRAM)
+    ended = await run_own_program(program, *arguments)
     if ended.code:
-        raise PerdureError(ended.errors.decode(errors="replace").strip() or f"{_PROGRAM} ended with {ended.code}.")
-    registered = ", ".join(ended.output.decode().splitlines())
-    return f"Temporal has the search attributes {registered}."
+        raise PerdureError(ended.errors.decode(errors="replace").strip() or f"{program} ended with {ended.code}.")
+    return ended.output.decode()
