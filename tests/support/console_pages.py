@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from prometheus_client import CollectorRegistry
 
 from perdure.approvers import SigningKey
 from perdure.bus import NatsBus
