@@ -12,7 +12,7 @@ from perdure.errors import WrongArgument
 
 @pytest.mark.parametrize("name", ["", "absent/receipt"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(WrongArgument, match="--output .* cannot be written: "):
+    with pytest.raises(WrongArgument, match=r"--output .* cannot be written: "):
         write_out(tmp_path / name, "text")
 
 

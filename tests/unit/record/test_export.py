@@ -205,7 +205,7 @@ def test_the_folder_of_another_ledger_is_refused(tmp_path: Path) -> None:
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "perdure.yaml").touch()
 
-    with pytest.raises(Conflict, match="holds other files .perdure.yaml."):
+    with pytest.raises(Conflict, match=r"holds other files \(perdure.yaml\)"):
         write(tmp_path, 0, 1)
 
     assert {it.name for it in tmp_path.iterdir()} <= {"perdure.yaml", ".lock"}
