@@ -119,7 +119,7 @@ async def _explain_offline(what: str, route: str | None, folder: Path) -> Explan
 
     try:
         streams = RecordedStreams(Export(FolderFiles(folder)).records(), _content())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFound(f"No export of a record lies in {folder}.") from error
     except DamagedExport as error:
         raise PerdureError(f"The export in {folder} is damaged: {error}") from error

@@ -15,6 +15,7 @@ from perdure.ledger.tiles import FULL, WIDTH, TileKey
 from perdure.record.export import Export, PublishedNote
 from perdure.record.export_files import FolderFiles
 from perdure.record.layout import (
+    BEFORE_MANIFEST,
     CHECKPOINT,
     CHECKPOINTS,
     KEYS,
@@ -136,10 +137,19 @@ class ExportWriter:
         try:
             export = Export(FolderFiles(self._folder))
         except FileNotFoundError:
+            self._refuse_other_files()
             return
         if export.ledger != self._ledger:
             raise Conflict(f"{self._folder} has the ledger {export.ledger}, not {self._ledger}: export elsewhere.")
         self._go_on(export)
+
+    def _refuse_other_files(self) -> None:
+        others = {it.name for it in self._folder.iterdir() if not it.name.startswith(".")} - BEFORE_MANIFEST
+        if others:
+            raise Conflict(
+                f"{self._folder} holds other files ({', '.join(sorted(others)[:3])}) and no export: "
+                "name a folder that is empty or not there."
+            )
 
     def _go_on(self, export: Export) -> None:
         """Read what grows: the last tiles, the last bundle and the last file of records."""

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from perdure.ledger.tiles import WIDTH, tile_path
 
 __all__ = [
+    "BEFORE_MANIFEST",
     "CHECKPOINT",
     "CHECKPOINTS",
     "KEYS",
@@ -35,6 +36,8 @@ CHECKPOINT: Final = "checkpoint"
 CHECKPOINTS: Final = "checkpoints.jsonl"
 KEYS: Final = "keys"
 MANIFEST: Final = "export.json"
+BEFORE_MANIFEST: Final = frozenset({CHECKPOINT, CHECKPOINTS, KEYS, "tile", "records"})
+"""What lies in the folder of an export that was killed before its first manifest."""
 LEAVES_A_FILE: Final = 64 * WIDTH
 """Leaves of which a file of records tells: those of 64 bundles."""
 VERSION: Final = 1

@@ -202,6 +202,15 @@ def test_the_folder_of_another_ledger_is_refused(tmp_path: Path) -> None:
         ExportWriter(tmp_path, "other")
 
 
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "perdure.yaml").touch()
+
+    with pytest.raises(Conflict, match=r"holds other files \(perdure.yaml\)"):
+        write(tmp_path, 0, 1)
+
+    assert {it.name for it in tmp_path.iterdir()} <= {"perdure.yaml", ".lock"}
+
+
 def test_two_exports_into_one_folder_are_refused(tmp_path: Path) -> None:
     with ExportWriter(tmp_path, "perdure"), pytest.raises(Conflict, match="Another process exports into"):
         ExportWriter(tmp_path, "perdure")

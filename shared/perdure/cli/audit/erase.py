@@ -50,6 +50,8 @@ def register(audit: typer.Typer) -> None:
         """
         if act and not (by and why):
             raise WrongArgument("Say who erases and why: --by WHO --why TEXT. ADMIN keeps both for ever.")
+        if "" in {it if it is None else it.strip() for it in (what, containing)}:
+            raise WrongArgument("An empty text is in every message: name what to erase, or a text by --containing.")
         run_command(_erase(what, containing, by=by, why=why, act=act, as_json=as_json))
 
 

@@ -12,7 +12,7 @@ from perdure.cli.audit.records import checkpoints_beyond, database_url
 from perdure.cli.audit.trusted_key import own_key
 from perdure.cli.client import Json, run_command
 from perdure.cli.output import console
-from perdure.errors import Conflict
+from perdure.errors import Conflict, WrongArgument
 from perdure.runtime.stderr import print_error, show_progress
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ async def _export(folder: Path, url: URL, settings: Settings) -> tuple[int, int]
     """Return how many leaves the folder had, and has now.
 
     Raises:
-        Conflict: The folder has another ledger, or one that this one does not go on.
+        Conflict: The folder has another ledger, or one that this one does not go on, or other files.
+        WrongArgument: The folder cannot be made or read.
     """
     from perdure.record.database import leaves_of, size_of_ledger
     from perdure.record.database_record import read_database
@@ -71,6 +72,8 @@ async def _export(folder: Path, url: URL, settings: Settings) -> tuple[int, int]
             opened = ExportWriter(folder, settings.audit.ledger)
         except DamagedExport as damage:
             raise Conflict(f"The export in {folder} is damaged: {damage} Export into another folder.") from damage
+        except OSError as error:
+            raise WrongArgument(f"No export can lie at {folder}: {error.strerror}.") from error
         with opened as writer:
             before = writer.size
             await _refuse_other_history(connection, writer, folder)

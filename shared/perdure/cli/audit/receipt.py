@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from perdure.cli.client import open_bus, run_command
-from perdure.errors import NotFound, Pending
+from perdure.errors import NotFound, Pending, WrongArgument
 from perdure.runtime.stderr import print_error
 
 if TYPE_CHECKING:
@@ -73,13 +73,23 @@ async def proven(bus: NatsBus, places: list[str], *, kept: bool = False) -> dict
 
 
 def write_out(file: Path | None, text: str) -> None:
-    """Write a text to a file, whole or not at all, or to standard output."""
+    """Write a text to a file, whole or not at all, or to standard output.
+
+    Raises:
+        WrongArgument: The file cannot be written.
+    """
     from perdure.config.replace_file import replace_file
 
     if file is None:
         typer.echo(text, nl=False)
-    else:
-        replace_file(file, text.encode())
+        return
+    try:
+        if file.exists() and not file.is_file():
+            file.write_text(text, encoding="utf-8")  # a pipe or a device keeps its place
+        else:
+            replace_file(file, text.encode())
+    except OSError as error:
+        raise WrongArgument(f"--output {file} cannot be written: {error.strerror}.") from error
 
 
 async def _place(bus: NatsBus, what: str) -> tuple[str, str]:
