@@ -117,7 +117,7 @@ def _verified(record: OpenedRecord, trusted: TrustedKey, known: list[Witnessed],
     from perdure.record.known_notes import witnessed
     from perdure.record.verified import verified
 
-    heads: list[Witnessed] = []
+    heads = [*known]  # first: from what others have kept on, a fault is named
     unreadable: list[Discrepancy] = []
     for note in record.notes:
         try:
@@ -126,7 +126,6 @@ def _verified(record: OpenedRecord, trusted: TrustedKey, known: list[Witnessed],
             unreadable.append(Discrepancy("integrity", None, f"Checkpoint {note.sequence} is none: {error}"))
     if seen is not None:
         heads += witnessed([seen.note], _SEEN_BEFORE)
-    heads += known
 
     def report(done: int) -> None:
         show_progress(f"{done:,} of {record.parts.size:,} leaves")
