@@ -151,11 +151,11 @@ def test_go_reads_an_exported_folder_as_any_client_of_tiles_does(
 @pytest.mark.parametrize(
     ("path", "problem"),
     [
-        ("tile/0/000", "tiles"),
-        ("tile/0/002.p/188", "tiles"),
-        ("tile/1/000.p/2", "tiles"),
-        ("tile/entries/001", "entry 256 is not its leaf"),
-        ("tile/entries/002.p/188", "entry 512 is not its leaf"),
+        ("tile/0/000", "entry 0 is not the leaf in its tile"),
+        ("tile/0/002.p/188", "entry 512 is not the leaf in its tile"),
+        ("tile/1/000.p/2", "tile/1/000.p/2 is not that of its leaves"),
+        ("tile/entries/001", "entry 256 is not the leaf in its tile"),
+        ("tile/entries/002.p/188", "entry 512 is not the leaf in its tile"),
         ("checkpoint", "note"),
     ],
 )
@@ -172,6 +172,20 @@ def test_go_refuses_an_exported_folder_in_which_a_byte_was_changed(
 
     assert (done.returncode, done.stdout) == (1, "")
     assert problem in done.stderr
+
+
+def test_go_refuses_an_entry_that_was_changed_together_with_its_tile(verifier: Path, tmp_path: Path) -> None:
+    key = export(tmp_path / "record", 700, 700)
+    bundle, tile = (tmp_path / "record" / "tile" / name / "000" for name in ("entries", "0"))
+    content = bytearray(bundle.read_bytes())
+    content[2] ^= 1
+    bundle.write_bytes(content)
+    entry = bytes(content[2 : 2 + int.from_bytes(content[:2], "big")])
+    tile.write_bytes(leaf_hash(entry) + tile.read_bytes()[32:])
+
+    done = folder_verified(verifier, tmp_path / "record", key)
+
+    assert (done.returncode, "the entries do not lead to the checkpoint" in done.stderr) == (1, True)
 
 
 def test_sigstore_reads_our_checkpoints() -> None:
