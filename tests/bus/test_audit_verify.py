@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from perdure.bus import RawMessage, connect
 from perdure.bus.jetstream.provision import provision
@@ -26,6 +27,7 @@ from perdure.ledger import (
     GrowingTree,
     Kept,
     Leaf,
+    Signer,
     leaf_hash,
     open_checkpoint,
     record_entry,
@@ -317,10 +319,6 @@ def test_a_key_that_came_with_the_record_is_trusted_on_first_use_and_says_so(aud
 
 
 def read_other_key() -> str:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
-
-    from perdure.ledger import Signer  # noqa: PLC0415
-
     return f"{Signer('perdure', Ed25519PrivateKey.generate()).verifier}\n"
 
 
@@ -352,6 +350,45 @@ def serving(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def test_a_copy_of_this_suites_database_is_compared_with_its_bus(audited: Audited, tmp_path: Path) -> None:
+    copy = database_of(audited, tmp_path / "copy.db")
+    named = audited.run("key").stdout.strip()
+
+    for key in ([], ["--key", named]):
+        done = audited.run("verify", "--database", copy, *key, "--json")
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout)["compared_with"]["CHECKPOINTS"] > 0
+
+
+def test_the_database_of_another_ledger_is_not_compared_with_this_suites_bus(audited: Audited, tmp_path: Path) -> None:
+    """Its key tells: whether it has another name, or the one that every ledger has that nobody named."""
+    copy = database_of(audited, tmp_path / "theirs.db")
+    leaves = [leaf_hash(entry) for part in audited.export(tmp_path / "record").leaves() for _, entry, _ in part]
+    tree = GrowingTree()
+    tree.append(leaves)
+    for name in ("perdure", "example.com/theirs"):
+        theirs = Signer(name, Ed25519PrivateKey.generate())
+        (tmp_path / "theirs").write_text(sign_checkpoint(Checkpoint(name, tree.size, tree.root()), theirs))
+        judged = ("verify", "--database", copy, "--key", str(theirs.verifier))
+
+        with_theirs = audited.run(*judged, "--known", tmp_path / "theirs", "--json")
+        alone = audited.run(*judged)
+        temporal = audited.run(*judged, "--temporal")
+
+        assert with_theirs.returncode == 0, with_theirs.stdout
+        result = json.loads(with_theirs.stdout)
+        assert (result["ledger"], result["compared_with"]) == (name, {str(tmp_path / "theirs"): 1})
+        assert "is another ledger's key than that of this suite" in with_theirs.stderr
+        assert (alone.returncode, "No checkpoint vouches for leaf 0" in alone.stdout) == (1, True)
+        assert (temporal.returncode, "another ledger's" in temporal.stderr) == (2, True)
+
+
+def database_of(audited: Audited, copy: Path) -> str:
+    shutil.copy(audited.state / "audit" / "audit.db", copy)
+    return f"sqlite+aiosqlite:///{copy}"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from base64 import b64decode, b64encode
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ from perdure.ledger import (
     tile_path,
 )
 from perdure.ledger.tiles import TileKey
+from perdure.record.export import PublishedNote
+from perdure.record.export_writer import ExportWriter
 
 LEDGERS: Final = 1000
 SOURCES: Final = Path("/usr/share/gocode/src/golang.org/x/mod")
@@ -41,7 +44,8 @@ def verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("verifier")
     (folder / "go.mod").write_text(MODULE)
-    (folder / "verify.go").write_text(Path(__file__).with_name("verify.go").read_text())
+    for source in Path(__file__).parent.glob("*.go"):
+        (folder / source.name).write_text(source.read_text())
     cache = {
         "GOCACHE": str(Path(sys.prefix) / "go-cache"),
         "GOPROXY": "off",
@@ -111,6 +115,77 @@ def test_go_refuses_what_was_changed(verifier: Path, changed: str) -> None:
     done = verified(verifier, [{**whole, changed: other[changed]}])
 
     assert done.returncode == 1, done.stdout
+
+
+def export(folder: Path, size: int, signed: int) -> str:
+    """Write an export of which the checkpoint covers some leaves; return the ledger's key."""
+    signer = Signer("example.com/ledger", Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    chance = random.Random(24)  # noqa: S311 (the same ledger each time)
+    entries = [b"%d %b" % (number, chance.randbytes(20)) for number in range(size)]
+    tree = GrowingTree()
+    tree.append(map(leaf_hash, entries[:signed]))
+    note = sign_checkpoint(Checkpoint(signer.name, signed, tree.root()), signer)
+    with ExportWriter(folder, signer.name) as writer:
+        writer.add((leaf, entry, None) for leaf, entry in enumerate(entries))
+        writer.finish([PublishedNote(1, datetime(2026, 11, 30, tzinfo=UTC), note)], [signer.verifier])
+    return str(signer.verifier)
+
+
+def folder_verified(verifier: Path, folder: Path, key: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([verifier, folder, key], capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("size", "signed"), [(1, 1), (255, 255), (256, 256), (257, 100), (700, 513), (66_000, 66_000), (66_000, 65_700)]
+)
+def test_go_reads_an_exported_folder_as_any_client_of_tiles_does(
+    verifier: Path, tmp_path: Path, size: int, signed: int
+) -> None:
+    key = export(tmp_path / "record", size, signed)
+
+    done = folder_verified(verifier, tmp_path / "record", key)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ok: {signed} leaves\n", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("tile/0/000", "entry 0 is not the leaf in its tile"),
+        ("tile/0/002.p/188", "entry 512 is not the leaf in its tile"),
+        ("tile/1/000.p/2", "tile/1/000.p/2 is not that of its leaves"),
+        ("tile/entries/001", "entry 256 is not the leaf in its tile"),
+        ("tile/entries/002.p/188", "entry 512 is not the leaf in its tile"),
+        ("checkpoint", "note"),
+    ],
+)
+def test_go_refuses_an_exported_folder_in_which_a_byte_was_changed(
+    verifier: Path, tmp_path: Path, path: str, problem: str
+) -> None:
+    key = export(tmp_path / "record", 700, 700)
+    file = tmp_path / "record" / path
+    content = bytearray(file.read_bytes())
+    content[20] ^= 1
+    file.write_bytes(content)
+
+    done = folder_verified(verifier, tmp_path / "record", key)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert problem in done.stderr
+
+
+def test_go_refuses_an_entry_that_was_changed_together_with_its_tile(verifier: Path, tmp_path: Path) -> None:
+    key = export(tmp_path / "record", 700, 700)
+    bundle, tile = (tmp_path / "record" / "tile" / name / "000" for name in ("entries", "0"))
+    content = bytearray(bundle.read_bytes())
+    content[2] ^= 1
+    bundle.write_bytes(content)
+    entry = bytes(content[2 : 2 + int.from_bytes(content[:2], "big")])
+    tile.write_bytes(leaf_hash(entry) + tile.read_bytes()[32:])
+
+    done = folder_verified(verifier, tmp_path / "record", key)
+
+    assert (done.returncode, "the entries do not lead to the checkpoint" in done.stderr) == (1, True)
 
 
 def test_sigstore_reads_our_checkpoints() -> None:

@@ -1,4 +1,5 @@
 // Verifies ledgers with Go's own packages for transparency logs. Reads one ledger a line (JSON), answers "ok" a line.
+// With a folder and a key as arguments, it verifies the record that was exported into that folder.
 package main
 
 import (
@@ -115,6 +116,10 @@ func verifyProof(file string, verifier note.Verifier) {
 }
 
 func main() {
+	if len(os.Args) == 3 {
+		verifyFolder(folder(os.Args[1]), os.Args[2])
+		return
+	}
 	lines := bufio.NewReader(os.Stdin)
 	for decoder := json.NewDecoder(lines); decoder.More(); fmt.Println("ok") {
 		var l ledger

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,12 @@ from temporalio.client import Client
 
 from perdure.bus import RawMessage
 from perdure.client.erasing import settle
-from perdure.client.temporal_comparison import TemporalComparison, runs_without_leaves
+from perdure.client.temporal_comparison import FRESH, TemporalComparison, runs_without_leaves
 from perdure.config.settings import TemporalSettings
 from perdure.connections.temporal import open_client
 from perdure.ledger import Leaf
 from perdure.record.database import leaves_of
+from perdure.record.published_notes import newest_published
 from tests.support.command_line import perdure_of
 from tests.support.suite import World, shared_world
 
@@ -120,6 +121,47 @@ async def test_a_start_with_the_id_of_an_honest_run_and_other_data_is_found(shar
 
     (text,) = await about(shared, "Greet~twin")
     assert "somebody started it past Perdure" in text
+
+
+@pytest.mark.timeout(600)
+async def test_the_command_line_finds_it_in_the_database_and_in_an_export(shared: World, tmp_path: Path) -> None:
+    """A run is compared once it ended a minute before the record's newest message."""
+    client = await temporal(shared)
+    await client.start_workflow("Greet", {"name": "Eve"}, id="by-cli", task_queue=shared.settings.temporal.task_queue)
+    await shared.publish("person.came", b'{"name": "Ada"}', Nats_Msg_Id="honest-cli")
+    await shared.stories("by-cli", "Greet~honest-cli")
+    await publish_until_old(shared, "by-cli")
+    exported = await perdure_of(shared.settings.state, "audit", "export", str(tmp_path / "record"))
+    assert exported.returncode == 0, exported.stderr
+
+    for where in ([], [str(tmp_path / "record")]):
+        found = await perdure_of(shared.settings.state, "audit", "verify", *where, "--temporal", "--json")
+        shown = await perdure_of(shared.settings.state, "audit", "verify", *where, "--temporal")
+        without = await perdure_of(shared.settings.state, "audit", "verify", *where, "--json")
+
+        assert (found.returncode, shown.returncode, without.returncode) == (1, 1, 0), found.stderr
+        result = json.loads(found.stdout)
+        assert result["verdicts"] == {"integrity": True, "completeness": False, "freshness": True}
+        texts = [it["text"] for it in result["faults"]]
+        assert [it for it in texts if "The run by-cli " in it and "past Perdure" in it]
+        assert [it for it in texts if "honest-cli" in it] == []
+        assert result["temporal"]["compared"] >= 2
+        assert f"Temporal: {result['temporal']['compared']:,} runs compared with the leaves" in shown.stdout
+        for note in result["temporal"]["notes"]:
+            assert note.partition(" ")[2] in shown.stdout
+
+
+async def publish_until_old(world: World, run: str) -> None:
+    """Go on publishing until a message was stored, and signed for, more than a minute after a run's end."""
+    (ended,) = [it for it in (await world.facts())[run] if it.kind == "completed"]
+    old = ended.at + FRESH + timedelta(seconds=2)
+    while datetime.now(UTC) < old:
+        await asyncio.sleep(1)
+    await world.publish("person.nobody", b"{}", Nats_Msg_Id="later")
+    await settle(world.bus)
+    async with asyncio.timeout(60):
+        while (newest := await newest_published(world.bus, "perdure")) is None or newest.stored_at < old:
+            await asyncio.sleep(0.2)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLA
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from perdure.errors import NotFound, Unavailable, WrongArgument
-from perdure.ledger import Examined, LeafExamination, TileKey
+from perdure.ledger import Examined, Leaf, LeafExamination, TileKey
 from perdure.record.database import full_tiles, leaves_of
 from perdure.record.layout import LEAVES_A_FILE
 
@@ -94,6 +94,16 @@ class DatabaseRecord:
             Unavailable: The database does not answer.
         """
         return self._read(lambda connection: full_tiles(connection, keys)) if keys else {}
+
+    async def leaves(self) -> AsyncIterator[list[Leaf]]:
+        """Yield all leaves in order, in lists.
+
+        Raises:
+            Unavailable: The database does not answer.
+        """
+        async with read_database(self.url) as connection:
+            async for leaves in leaves_of(connection, 0, self.size):
+                yield leaves
 
     def _read(self, read: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         async def connected() -> Result:

@@ -1,6 +1,6 @@
 """A record in an export, read part by part."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import chain
 
 from perdure.ledger import Discrepancy, Examined, Leaf, TileKey, examine
@@ -60,6 +60,16 @@ class ExportRecord:
         widths = dict(edge_tiles(self.size))
         found = {key: self.export.tile(key, widths.get(key, WIDTH)) for key in keys}
         return {key: tile for key, tile in found.items() if tile}
+
+    async def leaves(self) -> AsyncIterator[list[Leaf]]:
+        """Yield all leaves in order, in lists.
+
+        Raises:
+            DamagedExport: A file is not there, or is not what an export writes.
+            OSError: A file cannot be reached.
+        """
+        for leaves in self.export.leaves():
+            yield leaves
 
     def _entries(self, part: int) -> Iterator[Leaf]:
         """Yield the leaves of the bundles that can be read."""

@@ -2,13 +2,13 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Final, Protocol
 
 from perdure.errors import PerdureError
-from perdure.ledger import Discrepancy, Examined, KeyChain, TileKey, Verification, Witnessed
+from perdure.ledger import Discrepancy, Examined, KeyChain, Leaf, TileKey, Verification, Witnessed
 from perdure.ledger.tiles import FULL
 
 __all__ = ["LedgerParts", "verified"]
@@ -37,6 +37,9 @@ class LedgerParts(Protocol):
 
     def tiles(self, keys: set[TileKey]) -> dict[TileKey, bytes]:
         """Return those of these tiles that are kept."""
+
+    def leaves(self) -> AsyncIterator[list[Leaf]]:
+        """Yield all leaves in order, in lists."""
 
 
 def verified(

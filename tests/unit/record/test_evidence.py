@@ -1,10 +1,12 @@
 """A file of evidence holds only if each vote was signed, counted by the policy, and is in the ledger."""
 
 import json
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import yaml
@@ -38,6 +40,7 @@ from perdure.ledger import (
 )
 from perdure.record.evidence import EvidenceFile, EvidenceMessage
 from perdure.record.evidence_check import check_evidence
+from tests.support.command_line import perdure
 
 BEGAN = datetime(2026, 11, 30, tzinfo=UTC)
 LEDGER, OTHER = (Signer("perdure", Ed25519PrivateKey.from_private_bytes(bytes([it] * 32))) for it in (1, 2))
@@ -356,3 +359,64 @@ def test_a_file_without_its_request_is_not_believed() -> None:
 
     assert report.outcome == "unknown"
     assert "The request w.1 itself is missing." in report.faults
+
+
+def verified(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Check a file on the command line, on a machine without a suite."""
+    (folder / "decision.json").write_text(text)
+    return perdure(folder, "audit", "verify", "decision.json", *options, environment={"PERDURE_STATE": str(folder)})
+
+
+def test_the_command_line_says_what_the_votes_come_to_and_whose_counted(tmp_path: Path) -> None:
+    text = recorded(honest().messages).model_dump_json(indent=2)
+
+    shown = verified(tmp_path, text, "--key", str(LEDGER.verifier))
+    found = verified(tmp_path, text, "--key", str(LEDGER.verifier), "--json")
+    first_use = verified(tmp_path, text)
+
+    assert [it.returncode for it in (shown, found, first_use)] == [0, 0, 0], shown.stderr
+    assert "The evidence about w.1 holds: approve." in shown.stdout
+    assert "Votes that counted: ada, bob." in shown.stdout
+    assert json.loads(found.stdout) == {
+        "request_id": "w.1", "outcome": "approve", "votes": ["ada", "bob"], "key": str(LEDGER.verifier),
+        "key_source": "--key", "trusted_on_first_use": False, "holds": True, "faults": [],
+    }  # fmt: skip
+    assert "trusted on first use" in first_use.stdout
+
+
+def test_the_command_line_lists_each_fault_of_a_file_and_ends_with_1(tmp_path: Path) -> None:
+    history = honest()
+    forged_vote(history)
+    text = recorded(history.messages).model_dump_json()
+    faults = check_evidence(text, [LEDGER.verifier]).faults
+
+    shown = verified(tmp_path, text, "--key", str(LEDGER.verifier))
+    found = verified(tmp_path, text, "--key", str(LEDGER.verifier), "--json")
+    other = verified(tmp_path, text, "--key", str(OTHER.verifier))
+    unreadable = verified(tmp_path, '{"format": "perdure-evidence"}', "--key", str(LEDGER.verifier))
+
+    assert [it.returncode for it in (shown, found, other, unreadable)] == [1, 1, 1, 1]
+    assert [line for line in shown.stdout.splitlines() if line.startswith("✗")] == [f"✗ {it}" for it in faults]
+    assert json.loads(found.stdout)["faults"] == [*faults]
+    assert "The file is of a ledger with another key" in other.stdout
+    assert "This is no file of evidence of version 1" in unreadable.stdout
+
+
+def test_the_command_line_checks_a_receipt_too(tmp_path: Path) -> None:
+    proof = recorded(honest().messages).messages[1].proof
+    key = str(LEDGER.verifier)
+
+    holds = verified(tmp_path, proof, "--key", key, "--json")
+    other = verified(tmp_path, proof, "--key", str(OTHER.verifier), "--json")
+    neither = verified(tmp_path, "{}", "--key", key)
+
+    assert (holds.returncode, json.loads(holds.stdout)["holds"], json.loads(holds.stdout)["leaf"]) == (0, True, 1)
+    assert (other.returncode, json.loads(other.stdout)["holds"]) == (1, False)
+    assert (neither.returncode, "proves nothing" in neither.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("option", [("--known", "decision.json"), ("--temporal",), ("--database", "sqlite:///x")])
+def test_a_file_is_compared_with_nothing_else(tmp_path: Path, option: tuple[str, ...]) -> None:
+    done = verified(tmp_path, recorded(honest().messages).model_dump_json(), *option)
+
+    assert (done.returncode, "only --key and --json" in done.stderr) == (2, True)

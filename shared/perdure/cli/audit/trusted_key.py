@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from perdure.ledger import Verifier
     from perdure.record.seen import Seen
 
-__all__ = ["TrustedKey", "own_key", "trusted_key"]
+__all__ = ["TrustedKey", "named_key", "own_key", "trusted_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def trusted_key(option: str | None, settings: Settings, seen: Seen | None, claim
     from perdure.ledger import Verifier
 
     if option is not None:
-        return TrustedKey(_read(option), "--key")
+        return TrustedKey(named_key(option), "--key")
     if (own := own_key(settings)) is not None:
         return TrustedKey(own, f"the key of this suite, {settings.ledger_key}")
     if seen is not None:
@@ -57,21 +57,25 @@ def own_key(settings: Settings) -> Verifier | None:
     """Return the key of the ledger that is configured here; None if only the audit service elsewhere has it.
 
     Raises:
-        SetupError: The file holds none.
+        SetupError: The file holds none, or may not be read by this user.
     """
     from perdure.ledger import BadNote
     from perdure.ledger.key_text import read_signer
 
     try:
         return read_signer(settings.ledger_key.read_text(encoding="utf-8")).verifier
-    except (FileNotFoundError, PermissionError):
+    except FileNotFoundError:
         return None
     except (OSError, UnicodeError, BadNote) as error:
         raise SetupError(f"{settings.ledger_key} holds no key of the ledger: {error}") from error
 
 
-def _read(option: str) -> Verifier:
-    """Return the key that an option gives, or the first one in the file that it names."""
+def named_key(option: str) -> Verifier:
+    """Return the key that an option gives, or the first one in the file that it names.
+
+    Raises:
+        WrongArgument: There is none.
+    """
     from perdure.ledger import BadNote, Verifier
 
     try:
