@@ -19,6 +19,7 @@ from tests.support.dying_audit import EACH
 AT_LEAST = 50  # places at which one audit dies
 
 
+@pytest.mark.timeout(1200)  # up to 80 rounds, of three processes each
 @pytest.mark.parametrize("at_once", [1, 2])
 async def test_audits_that_are_killed_at_each_statement_leave_one_whole_history(
     audited: Settings, nats_settings: NatsSettings, at_once: int
