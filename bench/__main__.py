@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from bench.agents import measure_agents
+from bench.appending import measure_appending
 from bench.approvals import measure_approvals
 from bench.burst import measure_burst
 from bench.encrypted import measure_encrypted
@@ -51,6 +52,7 @@ class Part(StrEnum):
     ENCRYPTED = "encrypted"
     REPLAYS = "replays"
     RECORDS = "records"
+    APPENDING = "appending"
 
 
 _IN_FOLDERS: Final[Mapping[Part, Callable[[Path, int], Awaitable[Found]]]] = {
@@ -59,6 +61,7 @@ _IN_FOLDERS: Final[Mapping[Part, Callable[[Path, int], Awaitable[Found]]]] = {
     Part.LONE: measure_lone,
     Part.REPLAYS: measure_replays,
     Part.RECORDS: measure_records,
+    Part.APPENDING: measure_appending,
 }
 """What needs a folder of its own and a number of things to measure."""
 
@@ -76,6 +79,7 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
     pairs: Annotated[int, typer.Option(min=1, help="lone: pairs of events, each after six seconds of silence.")] = 20,
     histories: Annotated[int, typer.Option(min=200, help="replays: histories.")] = 1_000,
     records: Annotated[int, typer.Option(min=16_000, help="records: in the audit store.")] = 1_000_000,
+    appended: Annotated[int, typer.Option(min=1_000, help="appending: messages on each database.")] = 100_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
 ) -> None:
     """Measure runs, plain and encrypted, agents, progress, a burst, waiting, held and lone events, lists, replays."""
@@ -88,6 +92,7 @@ def main(  # noqa: PLR0913, PLR0917 (one argument per option)
         Part.LONE: pairs,
         Part.REPLAYS: histories,
         Part.RECORDS: records,
+        Part.APPENDING: appended,
     }
     report = asyncio.run(_measure(set(only or Part), Turns(rounds, single, many), counts))
     report.show(Console())

@@ -1,6 +1,7 @@
 """The file with the ledger's private key, which only the audit service reads; it makes one if there is none."""
 
 import os
+import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,7 +11,7 @@ from perdure.errors import SetupError
 from perdure.ledger import BadNote, Signer
 from perdure.ledger.key_text import read_signer, signer_text
 
-__all__ = ["ledger_signer"]
+__all__ = ["ledger_signer", "sync_folder"]
 
 
 def ledger_signer(file: Path, ledger: str) -> Signer:
@@ -33,8 +34,8 @@ def ledger_signer(file: Path, ledger: str) -> Signer:
 def _write(file: Path, text: str) -> None:
     """Write a new file whole, for its owner alone; where two do so at once, the first one's stays."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")  # a process that died left one, perhaps as `file`
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(f"{text}\n")
         opened.flush()
@@ -45,3 +46,13 @@ def _write(file: Path, text: str) -> None:
         return
     finally:
         draft.unlink()
+        sync_folder(file)
+
+
+def sync_folder(file: Path) -> None:
+    """Write to the disk which name the file has."""
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -4,7 +4,6 @@ The new key is on disk before its leaf, and takes the place of the old one after
 one finds in the ledger which of the two is valid.
 """
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from perdure.errors import SetupError
 from perdure.ledger import KEY, KeyChain, KeyChange, Signer, Verifier, change_statement, key_body, read_key_change
-from perdure_audit.key_file import ledger_signer
+from perdure_audit.key_file import ledger_signer, sync_folder
 from perdure_audit.records import MARKS, leaves, records
 from perdure_audit.writer import Row, Writer
 
@@ -81,32 +80,34 @@ class LedgerKeys:
         made: list[tuple[Signer, Signer]] = []
 
         async def record(connection: AsyncConnection) -> Row:
-            old = await self.signer(connection)
+            old = await self._settle(connection)
             new = ledger_signer(self._next, self._ledger)
             made.append((old, new))
             return await _row(connection, old, new)
 
         leaf = await writer.add_own(record)
+        async with writer.alone() as connection:
+            await self._settle(connection)
         [(old, new)] = made
-        self._signer = self._read(new.verifier)
         return KeyChange(leaf, old.verifier, new.verifier)
+
+    async def _settle(self, connection: AsyncConnection) -> Signer:
+        """Return the valid key, and put its file where it belongs; nobody else appends in this transaction."""
+        signer = await self.signer(connection)
+        if self._next.exists() and ledger_signer(self._next, self._ledger).verifier == signer.verifier:
+            self._next.replace(self._file)
+            sync_folder(self._file)
+        return signer
 
     def _read(self, valid: object) -> Signer:
         """Return the valid key from its file, where it belongs or where it waits since its leaf was written."""
-        if (signer := ledger_signer(self._file, self._ledger)).verifier == valid:
-            return signer
-        if not self._next.exists() or (signer := ledger_signer(self._next, self._ledger)).verifier != valid:
-            raise SetupError(
-                f"{self._file} does not hold the key {valid}, to which the ledger {self._ledger} has changed: put the"
-                " file of the audit service that changed it there."
-            )
-        self._next.replace(self._file)
-        folder = os.open(self._file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        return signer
+        for file in (self._file, self._next, self._file):  # another process may put it where it belongs just now
+            if file.exists() and (signer := ledger_signer(file, self._ledger)).verifier == valid:
+                return signer
+        raise SetupError(
+            f"{self._file} does not hold the key {valid}, to which the ledger {self._ledger} has changed: put the"
+            " file of the audit service that changed it there."
+        )
 
 
 async def _changes(connection: AsyncConnection) -> list[tuple[bytes, KeyChange]]:

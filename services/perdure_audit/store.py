@@ -50,16 +50,17 @@ class Store:
     Attributes:
         engine: Connects to the database.
         writer: Adds rows and their leaves.
+        problem: Why the last transaction was not written, as a sentence; empty if it was, or none was tried.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.writer = Writer(engine)
-        self._is_writable = True
+        self.problem = ""
 
     async def is_writable(self) -> bool:
         """Return whether the last transaction was written, or none was tried."""
-        return self._is_writable
+        return not self.problem
 
     async def add(self, messages: Sequence[StoredMessage]) -> None:
         """Add messages and their leaves in one transaction; a message that is already there is not added again.
@@ -75,9 +76,9 @@ class Store:
             reason = getattr(error, "orig", None) or error  # the driver's message, without the statement and its rows
             if _is_about_data(error):
                 raise InvalidMessage("bad_message", f"The audit store cannot hold it: {reason}") from error
-            self._is_writable = False
-            raise Unavailable(f"The audit store cannot be written: {reason}") from error
-        self._is_writable = True
+            self.problem = f"The audit store cannot be written: {reason}"
+            raise Unavailable(self.problem) from error
+        self.problem = ""
 
     async def find(self, query: AuditRecordsQuery) -> FoundRecords:
         """Return the matching records that fit into one reply, oldest first.

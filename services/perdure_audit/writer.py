@@ -2,7 +2,8 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -57,26 +58,31 @@ class Writer:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The database refuses it, or cannot be written right now.
         """
-        try:
-            async with self._engine.begin() as connection:
-                await lock(connection)
-                leaf = await size_of(connection)
-                await self._insert_rows(connection, [await make(connection)])
-        except BaseException:
-            self._leaves.forget()
-            raise
+        async with self.alone() as connection:
+            leaf = await size_of(connection)
+            await self._insert_rows(connection, [await make(connection)])
         return leaf
 
-    async def _write(self, rows: Sequence[Row], *, known: bool = False) -> None:
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction in which no other process appends.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: The database cannot be written right now.
+        """
         try:
             async with self._engine.begin() as connection:
                 await lock(connection)
-                await self._insert_rows(connection, await _unknown(connection, rows) if known else rows)
-                if known:
-                    await _refuse_other_content(connection, rows)
+                yield connection
         except BaseException:
             self._leaves.forget()
             raise
+
+    async def _write(self, rows: Sequence[Row], *, known: bool = False) -> None:
+        async with self.alone() as connection:
+            await self._insert_rows(connection, await _unknown(connection, rows) if known else rows)
+            if known:
+                await _refuse_other_content(connection, rows)
 
     async def _insert_rows(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
         if not rows:

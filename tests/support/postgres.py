@@ -30,12 +30,16 @@ class Postgres:
         url = URL.create("postgresql+asyncpg", user or self._user, database=database, query={"host": self._folder})
         return url.render_as_string(hide_password=False)
 
-    async def new_database(self) -> str:
-        """Create a database; return its URL."""
+    async def new_database(self, *, durable: bool = False) -> str:
+        """Create a database; return its URL.
+
+        Args:
+            durable: A power cut loses nothing of it, as no test needs.
+        """
         name = f"test_{os.getpid()}_{next(_numbers)}"
         engine = create_async_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
         async with engine.connect() as connection:
-            if name.endswith("_1"):  # no test needs the data after a power cut
+            if name.endswith("_1") and not durable:
                 await connection.execute(text("ALTER SYSTEM SET fsync = off"))
                 await connection.execute(text("SELECT pg_reload_conf()"))
             await connection.execute(text(f"CREATE DATABASE {name}"))
