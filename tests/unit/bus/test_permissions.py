@@ -23,11 +23,12 @@ def test_each_service_may_fetch_and_acknowledge_through_its_own_consumers() -> N
             assert subject not in granted.publish_deny
 
 
-def test_only_the_orchestrator_and_the_operator_publish_on_admin() -> None:
+def test_of_admin_the_console_publishes_offers_and_acts_alone_and_the_operator_everything() -> None:
     allowed = {role: [it for it in nats_permissions(role).publish_allow if it.startswith("admin.")] for role in ROLES}
 
     assert {role: subjects for role, subjects in allowed.items() if subjects} == {
         "orchestrator": ["admin.approvers_file", "admin.deploy.*", "admin.policies", "admin.run.*", "admin.schedule.*"],
+        "console": ["admin.enrolment.*", "admin.run.*"],
         "operator": ["admin.>"],
     }
 
