@@ -18,9 +18,9 @@ import pytest_asyncio
 from perdure.local.services import SERVICES
 from perdure.local.state import Endpoints, read_endpoints
 from perdure.telemetry.alerts_page import rules_file
-from tests.live.test_decisions import Reviewers
 from tests.support.http_peer import Answer, Post, http_peer
 from tests.support.prometheus import Prometheus, prometheus
+from tests.support.reviewers import Reviewers
 from tests.support.suite import World, open_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

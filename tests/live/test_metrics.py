@@ -10,7 +10,7 @@ from perdure.local.services import SERVICES
 from perdure.local.state import read_endpoints
 from perdure.telemetry.catalogue import METRICS
 from perdure.telemetry.metrics_of_parts import METRICS_OF_PARTS, PREFIXES
-from tests.live.test_decisions import Reviewers
+from tests.support.reviewers import Reviewers
 from tests.support.suite import World, shared_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

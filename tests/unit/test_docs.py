@@ -18,6 +18,8 @@ _LINK: Final = re.compile(r"]\(([^)\s]*)\)|<(https?://[^>]*)>")
 WRITTEN: Final = [page for page in PAGES if not page.name.startswith("reference-")]
 _MOST_LINES: Final = {"README.md": 200, "CONTRIBUTING.md": 120}
 _WIDEST: Final = 132
+_GENERATED: Final = {"alerts.md", "metrics.md"}
+"""Pages with the expressions of rules as they are."""
 
 
 @pytest.mark.parametrize("document", [ROOT / "CONTRIBUTING.md", *WRITTEN], ids=named)
@@ -47,7 +49,7 @@ def test_a_first_page_is_short_enough_to_be_read(name: str) -> None:
     assert len((ROOT / name).read_text().splitlines()) <= _MOST_LINES[name]
 
 
-@pytest.mark.parametrize("document", [README, *WRITTEN], ids=named)
+@pytest.mark.parametrize("document", [README, *(it for it in WRITTEN if it.name not in _GENERATED)], ids=named)
 def test_no_line_of_prose_is_wider_than_an_editor(document: Path) -> None:
     lines = document.read_text().splitlines()
     in_table = {number for number, line in enumerate(lines) if line.startswith("|")}

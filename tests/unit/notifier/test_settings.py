@@ -8,6 +8,7 @@ from perdure.config.loader import load_settings
 from perdure.config.secrets import read_secret
 from perdure.config.yaml_file import CONFIG_VARIABLE
 from perdure.errors import SetupError
+from tests.support.secret_file import write_secret
 
 
 @pytest.mark.parametrize(
@@ -37,8 +38,7 @@ def test_a_configuration_error_is_explained(
 
 
 def test_a_secret_is_read_from_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "secret"
-    file.write_text("from the file\n")
+    file = write_secret(tmp_path / "secret", "from the file\n")
     monkeypatch.setenv("THE_SECRET", "from the variable")
 
     assert read_secret("It", file=file, variable="THE_SECRET") == "from the file"
