@@ -5,12 +5,9 @@ from typing import Any, Final
 
 from perdure.approvers.policy_text import approvers_text, policy_facts
 from perdure.bus import decode
-from perdure.bus.views.approval_index import request_of
-from perdure.bus.views.request_record import RequestRecord
 from perdure.bus.views.requests import find_request
-from perdure.contracts import AboutRequest, ApprovalRequested, Receipt, to_token
+from perdure.contracts import Receipt, to_token
 from perdure.contracts.request_digest import COVERED, DIGEST_VERSION
-from perdure.errors import NotFound
 from perdure_console.desk import Desk
 from perdure_console.identity import Person
 from perdure_console.pages import LivePage
@@ -37,27 +34,15 @@ async def _load(desk: Desk, person: Person, query: Mapping[str, str]) -> dict[st
 
 async def _frame(desk: Desk, person: Person, query: Mapping[str, str]) -> dict[str, Any]:
     record = await find_request(desk.bus, query.get("id", ""))
-    request = await _as_opened(desk, record)
+    request = record.request
     return {
         "asked": request,
-        "who": approvers_text(record.request.policy),
-        "rules": [(name, value) for name, value in policy_facts(record.request.policy) if value],
-        "may_decide": record.state == "open" and is_mine(desk, person, record.request),
+        "who": approvers_text(record.current_policy),
+        "rules": [(name, value) for name, value in policy_facts(record.current_policy) if value],
+        "may_decide": record.state == "open" and is_mine(desk, person, record),
         "signed": {name: request.model_dump(mode="json")[name] for name in COVERED},
         "version": DIGEST_VERSION,
     }
-
-
-async def _as_opened(desk: Desk, record: RequestRecord) -> ApprovalRequested:
-    """Return the request with the policy that its digest covers: escalations change it later."""
-    now = record.request
-    about = AboutRequest(
-        type=now.type, workflow=now.workflow, workflow_id=now.workflow_id, run_id=now.run_id, request_id=now.request_id
-    )
-    request = await request_of(desk.bus, about)
-    if request is None:
-        raise NotFound(f"The request {record.request.request_id} is not kept any more.")
-    return request
 
 
 def _patterns(query: Mapping[str, str]) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from perdure.approvers import check_digest
 from perdure.bus import Bus
 from perdure.bus.views.approval_index import is_settled, open_requests, request_of
-from perdure.bus.views.requests import find_open_request
+from perdure.bus.views.requests import find_open_request, find_request
 from perdure.contracts import ApprovalEscalated, ApprovalExpired, ApprovalReminded, Escalation, Policy, Progress
 from tests.support.notifier import NOON, decided, request
 
@@ -75,7 +76,7 @@ async def test_a_request_of_a_later_run_of_the_same_workflow_id_is_open(bus: Bus
     assert await request_of(bus, reminder) == second
 
 
-async def test_an_open_request_has_its_policy_after_each_escalation(bus: Bus) -> None:
+async def test_an_open_request_is_as_published_beside_its_policy_after_each_escalation(bus: Bus) -> None:
     policy = Policy(
         people=("ada",),
         escalate=(
@@ -84,10 +85,14 @@ async def test_an_open_request_has_its_policy_after_each_escalation(bus: Bus) ->
         ),
     )
     about = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
-    await bus.publish(request(policy=policy))
-    policies = [(await find_open_request(bus, "w.1")).policy]
+    opened = request(policy=policy)
+    await bus.publish(opened)
+    policies = [(await find_request(bus, "w.1")).current_policy]
     for count, to in ((1, "board"), (2, "eve")):
         await bus.publish(ApprovalEscalated(**about, to=(to,), count=count))
-        policies.append((await find_open_request(bus, "w.1")).policy)
+        record, shown = await find_request(bus, "w.1"), await find_open_request(bus, "w.1")
+        policies.append(record.current_policy)
+        assert record.request == shown == (await open_requests(bus))[0] == opened
+        check_digest(shown)
 
     assert [(it.people, it.roles) for it in policies] == [(("ada",), ()), ((), ("board",)), (("eve",), ("board",))]

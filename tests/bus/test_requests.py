@@ -177,7 +177,7 @@ async def test_reminders_and_escalations_so_far_are_in_the_record(bus: Bus) -> N
 
     assert record.reminders == 2
     assert [it.to for it in record.escalations] == [("board",)]
-    assert (record.request.policy.people, record.request.policy.roles) == (("ada",), ("board",))
+    assert (record.current_policy.people, record.current_policy.roles) == (("ada",), ("board",))
 
 
 async def test_requests_are_listed_by_state_workflow_text_and_limit(bus: Bus) -> None:

@@ -117,7 +117,7 @@ def request(votes: tuple[tuple[str, str], ...] = (), **fields: Any) -> RequestFa
         opened_at=NOW,
         expires_at=NOW.replace(hour=18),
     )
-    return RequestFacts(Cited(asks, "APPROVALS:5"), votes=votes, **fields)
+    return RequestFacts(Cited(asks, "APPROVALS:5"), asks.policy, votes=votes, **fields)
 
 
 def of_request(facts: RequestFacts, **fields: Any) -> FactSnapshot:

@@ -9,24 +9,31 @@ from perdure.contracts import ApprovalRequested, Escalation, Policy
 __all__ = ["escalated", "is_asked", "may_vote"]
 
 
-def may_vote(
-    known: Directory, person: str, request: ApprovalRequested, now: datetime, *, also: Collection[str] = ()
+def may_vote(  # noqa: PLR0913 (what eligibility depends on)
+    known: Directory,
+    person: str,
+    request: ApprovalRequested,
+    now: datetime,
+    *,
+    policy: Policy | None = None,
+    also: Collection[str] = (),
 ) -> bool:
     """Return whether a person may vote, for themselves or as a delegate.
 
     Args:
         known: The approvers file.
         person: Name of the person.
-        request: The request, with its policy as opened or as returned by ``escalated``.
+        request: The request, as opened.
         now: The current time (UTC); it decides which delegations hold.
-        also: Names of people and roles that an escalation has added, if ``request`` is as opened.
+        policy: Its policy after the escalations so far, as ``escalated`` returns it; by default as opened.
+        also: Names of people and roles that an escalation has added to the policy.
     """
     names, _ = known.represented(person, now)
     if request.requester in names and not request.policy.requester_may_answer:
         return False
     if names & set(request.policy.excluded):
         return False
-    return is_asked(known, person, request.policy, now, also=also)
+    return is_asked(known, person, policy or request.policy, now, also=also)
 
 
 def is_asked(known: Directory, person: str, policy: Policy, now: datetime, *, also: Collection[str] = ()) -> bool:
@@ -38,12 +45,11 @@ def is_asked(known: Directory, person: str, policy: Policy, now: datetime, *, al
     return bool(eligible_names & names or eligible_roles & roles)
 
 
-def escalated(request: ApprovalRequested, count: int) -> ApprovalRequested:
-    """Return a request with its policy after so many escalations; the digest does not cover them."""
-    policy = request.policy
+def escalated(policy: Policy, count: int) -> Policy:
+    """Return the policy of a request after so many escalations: who may vote now. The digest covers it as opened."""
     for rung in policy.rungs[:count]:
         policy = _after_escalation(policy, rung)
-    return request.model_copy(update={"policy": policy})
+    return policy
 
 
 def _after_escalation(policy: Policy, rung: Escalation) -> Policy:

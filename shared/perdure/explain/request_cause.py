@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from perdure.contracts import ApprovalRequested
+from perdure.contracts import ApprovalRequested, Policy
 from perdure.explain.explanation import Answer, Cause, Sentence, cite, closed
 from perdure.explain.snapshot import FactSnapshot, RequestFacts
 from perdure.values.printable import one_line
@@ -70,18 +70,17 @@ def open_request(snapshot: FactSnapshot, facts: RequestFacts) -> Answer:
 
 def missing_votes(facts: RequestFacts) -> str:
     """Return how many votes are missing, and who may cast them."""
-    policy = facts.request.message.policy
+    policy = facts.current_policy
     approved = [name for name, vote in facts.votes if vote == "approve"]
     missing = max(0, policy.quorum - len(approved))
     has = f", has that of {', '.join(approved)}" if approved else ""
     roles = [f"{count} of role {role}" for role, count in policy.role_quorums.items()]
     takes = f"It takes {policy.quorum} approval{'s' if policy.quorum > 1 else ''}{has}"
     of_roles = f", among them {', '.join(roles)}" if roles else ""
-    return f"{takes}{of_roles}: {missing} missing, from {_voters(facts.request.message, approved)}."
+    return f"{takes}{of_roles}: {missing} missing, from {_voters(policy, approved)}."
 
 
-def _voters(request: ApprovalRequested, approved: list[str]) -> str:
-    policy = request.policy
+def _voters(policy: Policy, approved: list[str]) -> str:
     people = [name for name in policy.people if name not in approved]
     roles = [f"role {role}" for role in policy.voting_roles]
     return " or ".join([*people, *roles]) or "any approver"

@@ -13,6 +13,7 @@ from perdure.contracts import (
     EventVerdict,
     Notification,
     PauseChanged,
+    Policy,
     Progress,
     Receipt,
     RouteVerdict,
@@ -85,10 +86,11 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """An approval request, with its policy after the escalations so far.
+    """An approval request.
 
     Attributes:
-        request: The request.
+        request: The request, as it was published.
+        current_policy: Its policy after the escalations so far: who may vote now.
         state: What it is by now.
         votes: Approver and vote (``approve`` or ``reject``) of each person who has voted, oldest first.
         settled: Place of the message that settled it; None while it is open, or if its run ended without one.
@@ -97,6 +99,7 @@ class RequestFacts:
     """
 
     request: Cited[ApprovalRequested]
+    current_policy: Policy
     state: RequestState = "open"
     votes: tuple[tuple[str, str], ...] = ()
     settled: str | None = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
@@ -10,7 +11,7 @@ from textual.widgets import DataTable, Static
 from perdure.approvers import SigningKey
 from perdure.bus import MemoryBus, decode
 from perdure.cli.approvals.inbox_screen import Inbox
-from perdure.contracts import Decision, Receipt
+from perdure.contracts import ApprovalEscalated, Decision, Escalation, Policy, Receipt
 from tests.support.notifier import decided, request
 
 KEY = SigningKey.new()
@@ -122,3 +123,19 @@ async def test_markup_and_control_characters_of_a_title_are_shown_literally() ->
 
         assert str(pilot.app.query_one(DataTable).get_row(row)[0]) == r"[red]Pay[/] \u001b[2K\u202e1?"
         assert r"[red]Pay[/] \u001b[2K\u202e1?" in shown(pilot)
+
+
+async def test_a_request_is_approved_after_an_escalation_that_added_the_person() -> None:
+    bus, rung = MemoryBus(), Escalation(after=timedelta(hours=1), people=("ada",), instead=True)
+    opened = request(1, title="Pay 1?", policy=Policy(people=("bob",), escalate=(rung,)))
+    about = opened.model_dump(include={"workflow", "workflow_id", "run_id", "request_id"})
+    await bus.publish(opened)
+    await bus.publish(ApprovalEscalated(**about, to=("ada",), count=1))
+    async with Inbox(bus, "ada", KEY).run_test(size=(140, 40)) as pilot:
+        await until_rows(pilot, 1)
+        assert "1 of ada" in shown(pilot)
+
+        await pilot.press("a", *"fine", "enter")
+        decision = await judge(bus, accepted=True, reason="it counts")
+
+    assert (decision.decision, decision.digest) == ("approve", opened.digest)

@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Final
 
-from perdure.approvers import escalated
 from perdure.bus.envelope import decode
 from perdure.bus.port import Bus
 from perdure.bus.views.run_index import latest_facts
@@ -30,7 +29,7 @@ async def open_requests(
 ) -> list[ApprovalRequested]:
     """Return the requests that are not decided, not expired, and whose run has not ended; oldest first.
 
-    Each has its policy after the escalations so far.
+    Each is as it was published, so that its digest holds.
     """
     runs = await _runs_to_read(bus, workflow, workflow_id)
     found = [request for run in runs for request in await _open_requests_of(bus, *run)]
@@ -98,22 +97,15 @@ async def _runs_to_read(bus: Bus, workflow: str | None, workflow_id: str | None)
 
 
 async def unsettled_requests(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:
-    """Return the requests that are neither decided nor expired, also those of runs that have ended.
-
-    Each has its policy after the escalations so far.
-    """
+    """Return the requests that are neither decided nor expired, also of ended runs; each as it was published."""
     requests: dict[str, ApprovalRequested] = {}
-    escalations = Counter[str]()
     async for message in bus.read(f"approvals.*.{to_pattern(workflow)}.{to_pattern(workflow_id)}"):
         match decode(message.raw):
             case ApprovalRequested() as request:
                 requests[request.request_id] = request
-                escalations.pop(request.request_id, None)  # of an earlier run of this workflow id
-            case ApprovalEscalated(request_id=name, count=count):
-                escalations[name] = max(escalations[name], count)
             case ApprovalDecided(request_id=closed) | ApprovalExpired(request_id=closed):
                 requests.pop(closed, None)
-    return [escalated(request, escalations[request.request_id]) for request in requests.values()]
+    return list(requests.values())
 
 
 async def _open_requests_of(bus: Bus, workflow: str | None, workflow_id: str | None) -> list[ApprovalRequested]:

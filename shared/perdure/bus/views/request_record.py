@@ -18,6 +18,7 @@ from perdure.contracts import (
     ApprovalExpired,
     ApprovalReminded,
     ApprovalRequested,
+    Policy,
     to_pattern,
     to_token,
 )
@@ -45,7 +46,8 @@ class RequestRecord(BaseModel):
     """An approval request, and what has happened to it.
 
     Attributes:
-        request: The request, with its policy after the escalations so far.
+        request: The request as it was published, so that its digest holds.
+        current_policy: Its policy after the escalations so far: who may vote now.
         state: See ``RequestState``.
         settled_at: When it was settled (UTC); absent while it is open, or if its run ended without settling it.
         settled_by: The people on the winning side, joined by commas; empty unless it is approved or rejected.
@@ -59,6 +61,7 @@ class RequestRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     request: ApprovalRequested
+    current_policy: Policy
     state: RequestState = "open"
     settled_at: Instant | None = None
     settled_by: str = ""
@@ -102,7 +105,8 @@ def _record(
     escalations = [(stored, it) for stored, it in messages if isinstance(it, ApprovalEscalated)]
     count = max((it.count for _, it in escalations), default=0)
     record = RequestRecord(
-        request=escalated(request, count),
+        request=request,
+        current_policy=escalated(request.policy, count),
         reminders=sum(isinstance(it, ApprovalReminded) for _, it in messages),
         escalations=tuple(EscalatedTo(to=it.to, at=stored.stored_at) for stored, it in escalations),
     )

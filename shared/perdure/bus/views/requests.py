@@ -63,9 +63,9 @@ class RequestFilter:
     def _concerns(person: str, record: RequestRecord, known: Directory | None) -> bool:
         if any(vote.approver == person for vote in record.votes):
             return True
-        return (
-            record.state == "open" and known is not None and may_vote(known, person, record.request, datetime.now(UTC))
-        )
+        if record.state != "open" or known is None:
+            return False
+        return may_vote(known, person, record.request, datetime.now(UTC), policy=record.current_policy)
 
 
 async def find_request(bus: Bus, text: str) -> RequestRecord:

@@ -156,7 +156,7 @@ class Inbox(App[None]):
         record = self._selected()
         shown = Text("No approval request is open.", "dim")
         if record is not None:
-            shown = facts_text([*facts_of(record.request), *record_facts(record)])
+            shown = facts_text([*facts_of(record.request, record.current_policy), *record_facts(record)])
         self.query_one("#shown Static", Static).update(shown)
 
     def _selected(self) -> RequestRecord | None:

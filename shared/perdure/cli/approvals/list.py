@@ -96,7 +96,7 @@ def _row(record: RequestRecord) -> tuple[str, ...]:
     from perdure.cli.approvals.text import deadline_text
 
     request = record.request
-    needs = approvers_text(request.policy)
+    needs = approvers_text(record.current_policy)
     until = local_day(record.settled_at) if record.settled_at else deadline_text(request)
     return (
         request_word(request.request_id),

@@ -29,7 +29,8 @@ def register(app: typer.Typer) -> None:
         if as_json:
             console.out(record_json(record), highlight=False)
             return
-        console.print(facts_text([*facts_of(record.request), *record_facts(record)]), soft_wrap=True)
+        facts = [*facts_of(record.request, record.current_policy), *record_facts(record)]
+        console.print(facts_text(facts), soft_wrap=True)
 
 
 async def _find(request_id: str) -> RequestRecord:

@@ -12,6 +12,7 @@ from perdure.contracts import (
     ApprovalReminded,
     ApprovalRequested,
     Message,
+    Policy,
 )
 from perdure.values.printable import as_text, one_line
 
@@ -39,8 +40,8 @@ def line(message: Message) -> Text | None:
     return Text.assemble((sign, colour), f" {one_line(f'{message.request_id}  {what}')}")
 
 
-def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
-    """Name all that a reviewer needs to see."""
+def facts_of(request: ApprovalRequested, current: Policy | None = None) -> list[tuple[str, str]]:
+    """Name all that a reviewer needs to see; ``current`` is its policy after the escalations so far."""
     facts = [
         ("request", one_line(request.request_id)),
         ("title", one_line(request.title)),
@@ -50,7 +51,7 @@ def facts_of(request: ApprovalRequested) -> list[tuple[str, str]]:
         ("behalf of", one_line(request.on_behalf_of or "")),
         ("details", _shown(request.details)),
         ("action", _shown(request.action)),
-        ("approvers", approvers_text(request.policy)),
+        ("approvers", approvers_text(current or request.policy)),
         *policy_facts(request.policy),
         ("until", deadline_text(request)),
         ("digest", request.digest),

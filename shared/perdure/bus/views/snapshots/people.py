@@ -84,6 +84,7 @@ def _facts(record: RequestRecord, messages: Iterable[Cited[AboutRequest]]) -> Re
     ]
     return RequestFacts(
         request=Cited(request, places[request.message_id]),
+        current_policy=record.current_policy,
         state=record.state,
         votes=tuple((vote.approver, vote.decision) for vote in record.votes),
         settled=settled[0] if settled else None,
