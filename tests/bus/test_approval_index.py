@@ -85,7 +85,7 @@ async def test_an_open_request_is_as_published_beside_its_policy_after_each_esca
         ),
     )
     about = {"workflow": "Payment", "workflow_id": "w", "run_id": "r", "request_id": "w.1"}
-    opened = request(policy=policy)
+    opened = request(policy=policy, digest_version=2)
     await bus.publish(opened)
     policies = [(await find_request(bus, "w.1")).current_policy]
     for count, to in ((1, "board"), (2, "eve")):

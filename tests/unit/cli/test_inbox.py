@@ -127,7 +127,7 @@ async def test_markup_and_control_characters_of_a_title_are_shown_literally() ->
 
 async def test_a_request_is_approved_after_an_escalation_that_added_the_person() -> None:
     bus, rung = MemoryBus(), Escalation(after=timedelta(hours=1), people=("ada",), instead=True)
-    opened = request(1, title="Pay 1?", policy=Policy(people=("bob",), escalate=(rung,)))
+    opened = request(1, title="Pay 1?", policy=Policy(people=("bob",), escalate=(rung,)), digest_version=2)
     about = opened.model_dump(include={"workflow", "workflow_id", "run_id", "request_id"})
     await bus.publish(opened)
     await bus.publish(ApprovalEscalated(**about, to=("ada",), count=1))
