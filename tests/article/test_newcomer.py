@@ -50,7 +50,7 @@ def test_a_configuration_of_the_article_is_one_of_perdure_as_it_is(
 
     its = settings.temporal
     assert settings.execution_engine == "temporal"
-    assert (its.host, its.port, its.namespace, its.task_queue, its.tls.enabled) == expected
+    assert (its.host, its.port, its.namespace, its.task_queue, bool(its.tls.enabled)) == expected
 
 
 @pytest.mark.parametrize("command", COMMANDS)

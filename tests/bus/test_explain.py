@@ -428,9 +428,9 @@ async def test_a_record_explains_what_its_bus_does_with_the_leaf_of_each_message
     about = {"original_subject": f"events.{TYPE}", "stream": "EVENTS", "stream_sequence": sequence + 3}
     await world.bus.publish(DeadLetterSettled.model_validate({**act, **about}))
     recorded = [message async for message in recorded_messages(world.bus)]
-    leaves = export_messages(tmp_path, recorded)
+    leaves = export_messages(tmp_path / "record", recorded)
     await world.bus.delete("DLQ", letters[1])
-    streams = RecordedStreams(Export(FolderFiles(tmp_path)).records())
+    streams = RecordedStreams(Export(FolderFiles(tmp_path / "record")).records())
     asked = ("e1", RUN, RUN[:5], REQUEST, vote.message_id, "small", f"EVENTS:{small}", "lost", "2", "nobody")
 
     for text in asked:
@@ -558,8 +558,8 @@ async def test_a_due_time_that_has_its_event_or_will_have_it_or_is_none_is_told_
 
 async def test_a_run_that_is_open_where_a_record_ends_is_said_to_be(world: World, tmp_path: Path) -> None:
     place = await world.tell("started")
-    export_messages(tmp_path, [message async for message in recorded_messages(world.bus)])
-    streams = RecordedStreams(Export(FolderFiles(tmp_path)).records())
+    export_messages(tmp_path / "record", [message async for message in recorded_messages(world.bus)])
+    streams = RecordedStreams(Export(FolderFiles(tmp_path / "record")).records())
 
     found = explained(await snapshot_of(AskedSources(streams), RUN))
 

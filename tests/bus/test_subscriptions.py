@@ -46,7 +46,9 @@ async def test_a_message_is_redelivered_until_it_is_handled_and_not_after(
                 await asyncio.sleep(0.01)
 
     assert decode((await tried.get()).raw) == REQUEST
-    assert 'perdure_messages_total{stream="APPROVALS"} 3.0' in generate_latest(registry).decode()
+    metrics = generate_latest(registry).decode()
+    for outcome, count in (("retried", 2), ("acked", 1)):
+        assert f'perdure_messages_total{{outcome="{outcome}",stream="APPROVALS"}} {count}.0' in metrics
 
 
 async def test_an_invalid_message_becomes_one_dead_letter(nats_settings: NatsSettings) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from perdure.ledger import Signer
 from perdure.ledger.key_text import signer_text
 from perdure_audit.ledger_keys import LedgerKeys
+from tests.support.secret_file import write_secret
 
 __all__ = ["ledger_keys"]
 
@@ -14,5 +15,5 @@ def ledger_keys(folder: Path, signer: Signer | None = None) -> LedgerKeys:
     file = folder / "ledger.key"
     folder.mkdir(parents=True, exist_ok=True)
     if signer is not None:
-        file.write_text(f"{signer_text(signer)}\n", encoding="utf-8")
+        write_secret(file, f"{signer_text(signer)}\n")
     return LedgerKeys(file, "perdure")

@@ -116,7 +116,11 @@ def test_a_service_that_stays_away_ends_the_command_with_what_is_left(
 
 def test_an_interrupted_command_says_what_is_done_and_how_to_go_on(bus: Bus) -> None:
     bus.interrupted_at = RUNS[30]
-    result = retry("--json")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    try:
+        result = retry("--json")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert result.exit_code == 130
     assert printed(result) == RUNS[:30]
