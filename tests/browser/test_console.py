@@ -13,7 +13,7 @@ from tests.support.browser import PATIENCE, Shop, browser, findings_of, open_sho
 
 GONE = (
     r"ERR_CONNECTION_REFUSED",
-    r"ERR_INCOMPLETE_CHUNKED",
+    r"ERR_INCOMPLETE_CHUNKED|ERR_CONTENT_LENGTH_MISMATCH",
     r"ERR_EMPTY_RESPONSE",
     r"ERR_CONNECTION_RESET",
     r"\b(404|503)\b",

@@ -23,6 +23,7 @@ from tests.support.command_line import perdure, published_run, wait_until_begun
 from tests.support.documents import block
 from tests.support.perdure_up import running
 from tests.support.ports import SERVERS, free_port
+from tests.support.secret_file import write_secret
 
 PRODUCTION = read_yaml(configurations()[1])
 NAMESPACE = PRODUCTION["temporal"]["namespace"]
@@ -49,7 +50,7 @@ async def production(folder: Path) -> AsyncIterator[dict[str, Any]]:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     server, client = authority.issue_cert("temporal.example.com"), authority.issue_cert("perdure.example.com")
-    client.private_key_pem.write_to_path(str(folder / "key.pem"))
+    write_secret(folder / "key.pem", client.private_key_pem.bytes().decode())
     client.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.configure_cert(context)
