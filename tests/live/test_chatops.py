@@ -147,7 +147,7 @@ async def an_answer_to_a_run_that_was_terminated_is_refused_on_every_channel(cha
 
 
 def says_closed(sentence: str) -> bool:
-    words = ("ada decided it before", "This request is closed", "it has ended", "is not open")
+    words = ("ada decided it before", "This request is closed", "it has ended", "is not open", " has ended.")
     return any(word in sentence for word in words)
 
 

@@ -141,8 +141,9 @@ class _Apprise(_Screen):
         self.received: list[dict[str, Any]] = []
         self._url = stack.enter_context(http_peer(self._answer)).replace("http:", "json:")
         self._dead = free_port()
-        self.section = {"urls_variable": "PAGERS"}
-        patch.setenv("PAGERS", self._url)
+        self._variable = f"PAGERS_{self._dead}"  # each of two screens at once has its own
+        self.section = {"urls_variable": self._variable}
+        patch.setenv(self._variable, self._url)
 
     def _answer(self, post: Post) -> Answer:
         self.received.append(json.loads(post.body))
@@ -152,7 +153,7 @@ class _Apprise(_Screen):
         return [f"{it['title']}\n{it['message']}" for it in self.received]
 
     def kill_one(self) -> None:
-        self._patch.setenv("PAGERS", f"json://127.0.0.1:{self._dead} {self._url}")
+        self._patch.setenv(self._variable, f"json://127.0.0.1:{self._dead} {self._url}")
 
 
 SCREENS: dict[str, Callable[[ExitStack, pytest.MonkeyPatch], Screen]] = {
