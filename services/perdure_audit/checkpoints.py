@@ -17,8 +17,9 @@ from perdure.contracts import Alert, CheckpointSigned
 from perdure.errors import InvalidMessage, SetupError, Unavailable
 from perdure.ledger import BadNote, Checkpoint, KeyChain, Signer, sign_checkpoint
 from perdure.ledger.hashes import EMPTY
+from perdure.record.database import size_of_ledger
 from perdure.telemetry.catalogue import CHECKPOINT_AGE
-from perdure_audit.leaves import grown_further, grown_tree, size_of
+from perdure_audit.leaves import grown_further, grown_tree
 from perdure_audit.ledger_keys import LedgerKeys
 
 __all__ = ["Checkpoints"]
@@ -99,7 +100,7 @@ class Checkpoints:
         stored = None if self._newest is not None else await self._bus.last(unsigned.subject)
         try:
             async with self._engine.connect() as connection:
-                size = await size_of(connection)
+                size = await size_of_ledger(connection)
                 if self._newest is not None and size == self._newest.checkpoint.size:
                     return  # the usual case, which shall cost little
                 newest = self._newest or self._open(stored, await self._keys.chain(connection))

@@ -1,6 +1,6 @@
 """The ledger in the database: leaves with contiguous indices and the full tiles over them, written by one at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Dialect, select, text
@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from perdure.ledger import GrowingTree, edge_tiles, leaf_hash
 from perdure.ledger.tiles import FULL, WIDTH, TileKey
-from perdure.record.database import edge_of, last_tile
+from perdure.record.database import edge_of, full_tiles, last_tile
 from perdure_audit.inserts import Insert
 from perdure_audit.records import leaves, tiles
 
-__all__ = ["Leaves", "grown_further", "grown_tree", "lock", "read_tiles", "size_of"]
+__all__ = ["Leaves", "grown_further", "grown_tree", "lock", "read_tiles"]
 
 _LOCK: Final = 7_346_521  # any number: who holds it on PostgreSQL appends
 
@@ -67,11 +67,7 @@ async def read_tiles(connection: AsyncConnection, size: int, keys: set[TileKey])
     """Return these tiles of the tree over the first ``size`` leaves; one that the database lacks is absent."""
     edge = dict(edge_tiles(size))
     found = {key: await last_tile(connection, key, edge[key]) for key in keys if key in edge}
-    for level, numbers in _by_level(keys - found.keys()):
-        full = select(tiles).where(tiles.c.level == level, tiles.c.number.in_(numbers))
-        for row in await connection.execute(full):
-            found[row.level, row.number] = row.hashes
-    return found
+    return found | await full_tiles(connection, keys - found.keys())
 
 
 async def grown_further(connection: AsyncConnection, tree: GrowingTree, size: int) -> GrowingTree:
@@ -81,17 +77,6 @@ async def grown_further(connection: AsyncConnection, tree: GrowingTree, size: in
     query = select(leaves.c.entry).where(leaves.c.leaf >= tree.size, leaves.c.leaf < size).order_by(leaves.c.leaf)
     tree.append([leaf_hash(entry) for entry in (await connection.execute(query)).scalars()])
     return tree
-
-
-def _by_level(keys: set[TileKey]) -> Iterator[tuple[int, list[int]]]:
-    for level in sorted({level for level, _ in keys}):
-        yield level, [number for at, number in keys if at == level]
-
-
-async def size_of(connection: AsyncConnection) -> int:
-    """Return how many leaves there are."""
-    size, _ = await _end(connection)
-    return size
 
 
 async def _end(connection: AsyncConnection) -> tuple[int, bytes]:

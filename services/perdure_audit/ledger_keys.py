@@ -4,11 +4,13 @@ The new key is on disk before its leaf, and takes the place of the old one after
 one finds in the ledger which of the two is valid.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from perdure.errors import SetupError
@@ -17,7 +19,7 @@ from perdure_audit.key_file import ledger_signer, sync_folder
 from perdure_audit.records import MARKS, leaves, records
 from perdure_audit.writer import Row, Writer
 
-__all__ = ["STREAM", "LedgerKeys"]
+__all__ = ["STREAM", "LedgerKeys", "key_changes"]
 
 STREAM: Final = "LEDGER"
 """The stream of a new key's record; no stream on the bus has this name."""
@@ -110,11 +112,17 @@ class LedgerKeys:
         )
 
 
+async def key_changes(connection: AsyncConnection) -> Sequence[RowMapping]:
+    """Return the records that gave the ledger another key, with their entries, in the order of their leaves."""
+    query = select(records, leaves.c.entry).join(leaves, leaves.c.leaf == records.c.leaf)
+    own = query.where(records.c.stream == STREAM).order_by(records.c.leaf)
+    return (await connection.execute(own)).mappings().all()
+
+
 async def _changes(connection: AsyncConnection) -> list[tuple[bytes, KeyChange]]:
-    own = select(leaves.c.leaf, leaves.c.entry).join(records, records.c.leaf == leaves.c.leaf)
-    own = own.where(records.c.stream == STREAM).order_by(leaves.c.leaf)
-    rows = (await connection.execute(own)).all()
-    return [(row.entry, change) for row in rows if (change := read_key_change(row.leaf, row.entry)) is not None]
+    rows = await key_changes(connection)
+    found = [(row["entry"], read_key_change(row["leaf"], row["entry"])) for row in rows]
+    return [(entry, change) for entry, change in found if change is not None]
 
 
 async def _row(connection: AsyncConnection, old: Signer, new: Signer) -> Row:

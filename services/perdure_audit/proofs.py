@@ -6,7 +6,6 @@ Each takes the tiles on its way to the root, so its cost does not depend on how 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -29,8 +28,9 @@ from perdure.ledger import (
 )
 from perdure.ledger.hashes import EMPTY
 from perdure.ledger.tiles import TileKey
-from perdure_audit.leaves import read_tiles, size_of
-from perdure_audit.ledger_keys import STREAM
+from perdure.record.database import in_utc, size_of_ledger
+from perdure_audit.leaves import read_tiles
+from perdure_audit.ledger_keys import key_changes
 from perdure_audit.records import leaves, records
 
 __all__ = ["Proofs"]
@@ -66,7 +66,7 @@ class Proofs:
         """
         note = await self._newest_note()
         async with self._engine.connect() as connection:
-            found = AuditProofsFound(key=str(self._verifier), checkpoint=note, size=await size_of(connection))
+            found = AuditProofsFound(key=str(self._verifier), checkpoint=note, size=await size_of_ledger(connection))
             try:
                 return await self._proven(connection, query, found)
             except (BadNote, TileMissing, _Other) as error:
@@ -81,7 +81,7 @@ class Proofs:
     async def _proven(
         self, connection: AsyncConnection, query: AuditProofsQuery, found: AuditProofsFound
     ) -> AuditProofsFound:
-        chain, changes = KeyChain(self._verifier), await _key_changes(connection)
+        chain, changes = KeyChain(self._verifier), await key_changes(connection)
         for row in changes:
             chain.add(row["leaf"], row["entry"])
         head = chain.open(found.checkpoint) if found.checkpoint else Checkpoint(self._verifier.name, 0, EMPTY)
@@ -144,13 +144,6 @@ def _growth(old: int | None, size: int) -> _Ranges | None:
     return consistency_ranges(old, size) if old is not None and old <= size else None
 
 
-async def _key_changes(connection: AsyncConnection) -> Sequence[Any]:
-    """Return the records that gave the ledger another key, with their entries."""
-    query = select(records, leaves.c.entry).join(leaves, leaves.c.leaf == records.c.leaf)
-    changes = query.where(records.c.stream == STREAM).order_by(records.c.leaf)
-    return (await connection.execute(changes)).mappings().all()
-
-
 def _place(row: Any) -> str:
     return f"{row['stream']}:{row['sequence']}"
 
@@ -174,14 +167,11 @@ def _proof(place: str, row: Any, path: tuple[bytes, ...], *, kept: bool) -> Audi
     proof = AuditProof(place=place, leaf=row["leaf"], entry=row["entry"], path=path)
     if not kept:
         return proof
-    stored_at: datetime = row["said_at"]
-    if stored_at.tzinfo is None:  # SQLite keeps no time zone; every stored time is UTC
-        stored_at = stored_at.replace(tzinfo=UTC)
     body = row["body"] if row["salt"] is not None else None  # erased together
     return proof.model_copy(
         update={
             "subject": row["subject"],
-            "stored_at": stored_at,
+            "stored_at": in_utc(row["said_at"]),
             "headers": row["headers"],
             "body": body,
             "salt": row["salt"],

@@ -17,8 +17,7 @@ from perdure.bus.topology import STREAMS
 from perdure.config.settings import Settings
 from perdure.contracts.audit import AuditRecord, AuditRecordsQuery
 from perdure.errors import InvalidMessage, Unavailable
-from perdure.record.database import default_database
-from perdure_audit.leaves import size_of
+from perdure.record.database import default_database, in_utc, size_of_ledger
 from perdure_audit.migrate import lacks_migrations, migrate
 from perdure_audit.records import records
 from perdure_audit.search import search
@@ -117,7 +116,7 @@ class Store:
     async def count(self) -> int:
         """Return how many records were ever made: each has a leaf."""
         async with self.engine.connect() as connection:
-            return await size_of(connection)
+            return await size_of_ledger(connection)
 
 
 @asynccontextmanager
@@ -168,10 +167,7 @@ def _found(found: list[AuditRecord], query: AuditRecordsQuery, end: int | None =
 
 def record_of(row: RowMapping) -> AuditRecord:
     """Return a row of the table of records."""
-    stored_at: datetime = row["said_at"]
-    if stored_at.tzinfo is None:  # SQLite keeps no time zone; every stored time is UTC
-        stored_at = stored_at.replace(tzinfo=UTC)
-    return AuditRecord.model_validate({**row, "stored_at": stored_at, "erased": row["salt"] is None})
+    return AuditRecord.model_validate({**row, "stored_at": in_utc(row["said_at"]), "erased": row["salt"] is None})
 
 
 def _fitting(record: AuditRecord) -> tuple[AuditRecord, int]:

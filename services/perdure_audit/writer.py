@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from perdure.bus import StoredMessage
 from perdure.errors import InvalidMessage
 from perdure.ledger import SALT, Kept, record_entry
+from perdure.record.database import size_of_ledger
 from perdure_audit.inserts import Insert
-from perdure_audit.leaves import Leaves, lock, size_of
+from perdure_audit.leaves import Leaves, lock
 from perdure_audit.marks import marks_of
 from perdure_audit.records import KEY, records
 from perdure_audit.transactions import WRITES
@@ -59,7 +60,7 @@ class Writer:
             sqlalchemy.exc.SQLAlchemyError: The database refuses it, or cannot be written right now.
         """
         async with self.alone() as connection:
-            leaf = await size_of(connection)
+            leaf = await size_of_ledger(connection)
             await self._insert_rows(connection, [await make(connection)])
         return leaf
 

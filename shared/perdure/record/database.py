@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +15,7 @@ from perdure.ledger import Kept, Leaf, TileKey, edge_tiles, leaf_hash
 from perdure.ledger.hashes import root_of
 from perdure.ledger.tiles import WIDTH, hashes_of
 
-__all__ = ["default_database", "edge_of", "full_tiles", "last_tile", "leaves_of", "size_of_ledger"]
+__all__ = ["default_database", "edge_of", "full_tiles", "in_utc", "last_tile", "leaves_of", "size_of_ledger"]
 
 _AT_ONCE: Final = 500
 _ALL: Final = 2**62
@@ -27,6 +27,9 @@ _LEAVES: Final = text(
 _ENTRIES: Final = text("SELECT entry FROM leaves WHERE leaf >= :first AND leaf < :end ORDER BY leaf")
 _TILES: Final = text(
     "SELECT number, hashes FROM tiles WHERE level = :level AND number >= :first AND number <= :last ORDER BY number"
+)
+_SOME_TILES: Final = text("SELECT number, hashes FROM tiles WHERE level = :level AND number IN :numbers").bindparams(
+    bindparam("numbers", expanding=True)
 )
 
 
@@ -67,10 +70,9 @@ async def full_tiles(connection: AsyncConnection, keys: set[TileKey]) -> dict[Ti
     found: dict[TileKey, bytes] = {}
     for level in {level for level, _ in keys}:
         numbers = [number for of, number in keys if of == level]
-        query = {"level": level, "first": min(numbers), "last": max(numbers)}
-        for number, hashes in await connection.execute(_TILES, query):
+        for number, hashes in await connection.execute(_SOME_TILES, {"level": level, "numbers": numbers}):
             found[level, number] = bytes(hashes)
-    return {key: tile for key, tile in found.items() if key in keys}
+    return found
 
 
 async def edge_of(connection: AsyncConnection, size: int) -> list[bytes]:
@@ -97,11 +99,14 @@ def _root_of_tile(tile: bytes) -> bytes:
     return root_of(hashes_of(tile))
 
 
+def in_utc(stored: datetime) -> datetime:
+    """Return a time from the database with its zone: SQLite keeps none, and every stored time is UTC."""
+    return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored
+
+
 def _kept(row: Any) -> Kept:
     _, _, stream, sequence, stored_at, subject, headers, body, salt = row
     if isinstance(stored_at, str):  # SQLite
         stored_at = datetime.fromisoformat(stored_at)
-    if stored_at.tzinfo is None:  # every stored time is UTC
-        stored_at = stored_at.replace(tzinfo=UTC)
     read = json.loads(headers) if isinstance(headers, str) else headers
-    return Kept(stream, sequence, stored_at, subject, read, None if salt is None else body, salt or b"")
+    return Kept(stream, sequence, in_utc(stored_at), subject, read, None if salt is None else body, salt or b"")
